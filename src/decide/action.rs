@@ -1,0 +1,164 @@
+//! What may be done: steps as data, each with its reason.
+
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+
+use crate::pod::{ContainerName, PodKey, PodUid};
+use crate::state::{ContainerId, JobKey};
+
+/// One thing to do now.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Action {
+    /// Start the one job of this pod, with these steps in this order. The job stops at the first step that fails,
+    /// except that a container that cannot be started does not hold up the next one.
+    Pod {
+        /// Which pod.
+        key: PodKey,
+        /// Which version of it.
+        uid: PodUid,
+        /// What to do.
+        steps: Vec<Step>,
+        /// Why.
+        why: Why,
+    },
+    /// Pull one image for one container.
+    Pull {
+        /// Which pod.
+        key: PodKey,
+        /// Which container.
+        container: ContainerName,
+        /// The image as the manifest names it.
+        image: String,
+        /// Why.
+        why: Why,
+    },
+    /// Kill a job whose work is no longer wanted.
+    Cancel {
+        /// Which.
+        job: JobKey,
+        /// Why.
+        why: Why,
+    },
+}
+
+/// One step of a pod job. Each is safe to run twice and to lose.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub enum Step {
+    /// Make the pod's directories and set up its volumes.
+    Volumes,
+    /// Create and start a sandbox, and write its resolv.conf.
+    Sandbox {
+        /// The last part of its name.
+        attempt: u32,
+    },
+    /// Create and start one container in the pod's running sandbox.
+    Start {
+        /// Which.
+        container: ContainerName,
+        /// The last part of its name, and its restart count.
+        attempt: u32,
+        /// Which image to take.
+        image: ImageChoice,
+    },
+    /// Stop these side by side: TERM, and KILL when the grace is over.
+    Stop {
+        /// Which, with the grace of each.
+        containers: Vec<StopTarget>,
+    },
+    /// Remove these, in this order; one that still runs is killed first.
+    Remove {
+        /// Which.
+        containers: Vec<ContainerId>,
+    },
+    /// Unmount and remove what the pod has under the root directory, and its log directory.
+    Cleanup,
+}
+
+/// Which image a container is made from.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub enum ImageChoice {
+    /// Whatever is there under the manifest's name; when nothing is, report `ImageMissing`.
+    Local,
+    /// This id, just pulled.
+    Id(String),
+    /// Whatever is there; when nothing is, that is an error (`imagePullPolicy: Never`).
+    Never,
+}
+
+/// One container to stop.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct StopTarget {
+    /// Which.
+    pub id: ContainerId,
+    /// Its name, or `POD`.
+    pub name: ContainerName,
+    /// Seconds from TERM to KILL; at least 2 (kubelet's minimum).
+    pub grace_seconds: u32,
+}
+
+/// Why something is done: shown in the log, compared in tests.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Why {
+    /// The pod is wanted and has no sandbox.
+    PodNew,
+    /// The pod's newest sandbox does not run.
+    SandboxDead,
+    /// More than one sandbox runs.
+    SandboxTwice,
+    /// The sandbox was made for the other kind of network.
+    SandboxNetwork,
+    /// The sandbox has no address.
+    SandboxNoAddress,
+    /// The container was never made.
+    ContainerNew,
+    /// The container ended with this code and is started again.
+    ContainerExited {
+        /// Its exit code.
+        code: i32,
+    },
+    /// The container was made and never started.
+    ContainerNeverStarted,
+    /// dockerd reports a state that no container should stay in.
+    ContainerUnknown,
+    /// The manifest changed; the old version has to go first.
+    SpecChanged,
+    /// The manifest is gone.
+    PodUnwanted,
+    /// The pod is finished (`restartPolicy`), its sandbox is stopped.
+    PodFinished,
+    /// Old instances are over the number that is kept.
+    Surplus,
+    /// The image is not on this machine.
+    ImageMissing,
+    /// `imagePullPolicy: Always`.
+    PullAlways,
+    /// A container that the manifest does not name.
+    ContainerUnwanted,
+}
+
+impl fmt::Display for Why {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let text = match self {
+            Why::PodNew => "new pod",
+            Why::SandboxDead => "sandbox is not running",
+            Why::SandboxTwice => "more than one sandbox runs",
+            Why::SandboxNetwork => "sandbox has the wrong network mode",
+            Why::SandboxNoAddress => "sandbox has no address",
+            Why::ContainerNew => "new container",
+            Why::ContainerExited { code } => return write!(f, "container exited with {code}"),
+            Why::ContainerNeverStarted => "container was created and never started",
+            Why::ContainerUnknown => "container is in a state it cannot stay in",
+            Why::SpecChanged => "manifest changed",
+            Why::PodUnwanted => "manifest is gone",
+            Why::PodFinished => "pod is finished",
+            Why::Surplus => "old instance",
+            Why::ImageMissing => "image is not on this machine",
+            Why::PullAlways => "imagePullPolicy is Always",
+            Why::ContainerUnwanted => "container is not in the manifest",
+        };
+        f.write_str(text)
+    }
+}

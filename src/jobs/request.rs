@@ -1,0 +1,52 @@
+//! What a job is asked to do: the one JSON document on its standard input.
+
+use serde::{Deserialize, Serialize};
+
+use crate::decide::Step;
+use crate::pod::{PodKey, PodUid, ValidPod};
+use crate::state::{DockerFacts, Node};
+
+/// One request.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub enum Request {
+    /// Carry out steps for one pod.
+    Pod(Box<PodRequest>),
+    /// Pull one image.
+    Pull(PullRequest),
+    /// Follow dockerd's event stream.
+    Events {
+        /// dockerd's socket.
+        docker_socket: String,
+    },
+}
+
+/// The steps of one pod.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct PodRequest {
+    /// This node.
+    pub node: Node,
+    /// This dockerd.
+    pub docker: DockerFacts,
+    /// Which pod.
+    pub key: PodKey,
+    /// Which version of it.
+    pub uid: PodUid,
+    /// The pod itself; `None` when it is only to be stopped and removed.
+    pub pod: Option<ValidPod>,
+    /// What to do, in order.
+    pub steps: Vec<Step>,
+}
+
+/// One pull.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct PullRequest {
+    /// This node: its root directory may hold registry credentials.
+    pub node: Node,
+    /// This dockerd.
+    pub docker: DockerFacts,
+    /// The image as the manifest names it.
+    pub image: String,
+    /// With an unreachable registry a local image will do (`imagePullPolicy: Always`).
+    pub local_will_do: bool,
+}

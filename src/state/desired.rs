@@ -1,0 +1,52 @@
+//! What the sources want.
+
+use std::collections::BTreeMap;
+use std::rc::Rc;
+
+use serde::{Deserialize, Serialize};
+
+use crate::pod::{PodKey, Problem, ValidPod};
+use crate::sys::Wall;
+
+/// The whole of what should run on this node.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Desired {
+    /// Every wanted pod by its key.
+    pub pods: BTreeMap<PodKey, DesiredPod>,
+    /// Manifests that are not followed, each with the reason; shown by `staticlet status`.
+    pub refusals: Vec<Refusal>,
+    /// Every source has been read once. Until then no pod may be removed for being absent here.
+    pub complete: bool,
+}
+
+/// One wanted pod.
+#[derive(Clone, Debug, PartialEq)]
+pub struct DesiredPod {
+    /// The pod itself; shared, as it is handed to jobs and to the published state.
+    pub pod: Rc<ValidPod>,
+    /// Where it comes from.
+    pub source: Source,
+}
+
+/// Where a manifest comes from.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Source {
+    /// A file, by its path.
+    File(String),
+    /// A URL, without its credentials.
+    Url(String),
+}
+
+/// A manifest, or a whole source, that is not followed.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Refusal {
+    /// Which one.
+    pub source: Source,
+    /// Everything wrong with it that was found in one pass.
+    pub problems: Vec<Problem>,
+    /// The pod that keeps running in its last good version, if there is one.
+    pub keeps: Option<PodKey>,
+    /// When this was first seen.
+    pub since: Wall,
+}

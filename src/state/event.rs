@@ -1,0 +1,169 @@
+//! What happened: the only input of [`super::Memory::fold`] besides the looks.
+
+use serde::{Deserialize, Serialize};
+
+use super::observed::ContainerId;
+use crate::pod::{ContainerName, PodKey};
+
+/// Which job; at most one runs under one key.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum JobKey {
+    /// The steps of one pod.
+    Pod(PodKey),
+    /// One pull, for one container of one pod.
+    Pull(PodKey, ContainerName),
+    /// The doorbell of dockerd.
+    Events,
+}
+
+/// Something that happened, in the order it was noticed.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Event {
+    /// A job was started; decided for `starts`, the containers it will start anew.
+    JobStarted {
+        /// Which.
+        job: JobKey,
+        /// In a few words, for the flight recorder and `status`.
+        what: String,
+        /// The containers that it will start, for the crash-loop back-off.
+        starts: Vec<ContainerName>,
+    },
+    /// A job said something.
+    JobSaid {
+        /// Which.
+        job: JobKey,
+        /// What.
+        report: Report,
+    },
+    /// A job is gone.
+    JobEnded {
+        /// Which.
+        job: JobKey,
+        /// How.
+        end: JobEnd,
+    },
+}
+
+/// How a job ended.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum JobEnd {
+    /// It did all it was asked to.
+    Done,
+    /// It said [`Report::Failed`] and stopped there.
+    Failed,
+    /// It ran out of time and was killed.
+    Deadline,
+    /// It was cancelled by a decision.
+    Cancelled,
+    /// It died by itself.
+    Died(String),
+}
+
+/// One JSON line of a job.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub enum Report {
+    /// Something at dockerd rang; `id` names the container whose details are stale.
+    Bell {
+        /// The container, if the event names one.
+        id: Option<ContainerId>,
+    },
+    /// The event stream is connected; every earlier detail may be stale.
+    Connected,
+    /// The sandbox runs.
+    SandboxUp {
+        /// Its id.
+        id: ContainerId,
+    },
+    /// A container was created and started.
+    Started {
+        /// Which.
+        container: ContainerName,
+        /// Its id.
+        id: ContainerId,
+        /// Its attempt.
+        attempt: u32,
+    },
+    /// A container is to be started and its image is not there.
+    ImageMissing {
+        /// Which container.
+        container: ContainerName,
+    },
+    /// A pull goes on.
+    Pulling(Progress),
+    /// A pull ended well, or the image that is there will do.
+    Pulled {
+        /// The image id to create the container from.
+        image_id: String,
+        /// A remark for a person, such as why the local image is used; empty when all is normal.
+        note: String,
+    },
+    /// A step failed; the job ends after this.
+    Failed {
+        /// Which container; `None` means the pod as a whole (sandbox, volumes, removal).
+        container: Option<ContainerName>,
+        /// The kubelet's word for it.
+        reason: FailReason,
+        /// The sentence for a person.
+        message: String,
+    },
+    /// dockerd may not give the oom_score_adj asked for; this one was given instead.
+    OomFloor {
+        /// The lowest value that works.
+        floor: i32,
+    },
+    /// Something worth telling that stops nothing.
+    Note {
+        /// The sentence.
+        text: String,
+    },
+}
+
+/// How far a pull is.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Progress {
+    /// Bytes downloaded so far.
+    pub bytes: u64,
+    /// Bytes to download as far as known.
+    pub bytes_total: u64,
+    /// Layers that are complete.
+    pub layers: u32,
+    /// Layers in all as far as known.
+    pub layers_total: u32,
+}
+
+/// The kubelet's reasons for a container that waits (kubelet `container/sync_result.go`, `images/types.go`).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[allow(missing_docs)] // the names are the kubelet's own
+pub enum FailReason {
+    CreateContainerConfigError,
+    CreateContainerError,
+    RunContainerError,
+    ErrImagePull,
+    ErrImageNeverPull,
+    ImageInspectError,
+    InvalidImageName,
+    RegistryUnavailable,
+    CreatePodSandboxError,
+    FailedMount,
+    KillContainerError,
+}
+
+impl FailReason {
+    /// The word as the API shows it.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            FailReason::CreateContainerConfigError => "CreateContainerConfigError",
+            FailReason::CreateContainerError => "CreateContainerError",
+            FailReason::RunContainerError => "RunContainerError",
+            FailReason::ErrImagePull => "ErrImagePull",
+            FailReason::ErrImageNeverPull => "ErrImageNeverPull",
+            FailReason::ImageInspectError => "ImageInspectError",
+            FailReason::InvalidImageName => "InvalidImageName",
+            FailReason::RegistryUnavailable => "RegistryUnavailable",
+            FailReason::CreatePodSandboxError => "CreatePodSandboxError",
+            FailReason::FailedMount => "FailedMount",
+            FailReason::KillContainerError => "KillContainerError",
+        }
+    }
+}

@@ -1,0 +1,106 @@
+//! What is remembered between looks. All of it is cheap to relearn.
+
+use std::collections::BTreeMap;
+
+use super::event::{FailReason, JobKey, Progress};
+use super::observed::ContainerId;
+use crate::pod::{ContainerName, PodKey, PodUid};
+use crate::sys::{Mono, Wall};
+
+/// Back-off timers, jobs in flight, what jobs said last.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Memory {
+    /// Per pod; an entry goes when the pod is neither wanted nor there.
+    pub pods: BTreeMap<PodKey, PodMemory>,
+    /// Jobs in flight.
+    pub jobs: BTreeMap<JobKey, RunningJob>,
+    /// The lowest oom_score_adj that was found to work here.
+    pub oom_floor: Option<i32>,
+}
+
+/// What is remembered of one pod.
+#[derive(Clone, Debug, PartialEq)]
+pub struct PodMemory {
+    /// The version this is about; another one starts afresh.
+    pub uid: PodUid,
+    /// When this agent first saw it: `status.startTime`.
+    pub seen: Wall,
+    /// The last failure of the pod as a whole, and when it may be tried again.
+    pub failure: Option<Failure>,
+    /// Per container.
+    pub containers: BTreeMap<ContainerName, ContainerMemory>,
+    /// The newest remark of a job.
+    pub note: Option<String>,
+}
+
+/// What is remembered of one container.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct ContainerMemory {
+    /// The crash-loop back-off; `None` until the first restart.
+    pub crash: Option<Crash>,
+    /// The newest dead instance and when this agent first saw it dead.
+    pub dead: Option<(ContainerId, Mono)>,
+    /// The last failure to start it; cleared when it runs.
+    pub failure: Option<Failure>,
+    /// The state of its image.
+    pub pull: Pull,
+}
+
+/// Crash-loop back-off (kubelet: client-go `flowcontrol/backoff.go`).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Crash {
+    /// The pause before the next start, in milliseconds.
+    pub wait_ms: u64,
+    /// When the last start was decided.
+    pub started: Mono,
+}
+
+/// Something that did not work and will be tried again.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Failure {
+    /// The kubelet's word.
+    pub reason: FailReason,
+    /// The sentence for a person.
+    pub message: String,
+    /// How often in a row.
+    pub times: u32,
+    /// When it may be tried again.
+    pub retry: Mono,
+}
+
+/// Where a container's image stands.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub enum Pull {
+    /// Nothing known: take what is there. Ends when a start reports that nothing is.
+    #[default]
+    Unknown,
+    /// A start found no image. Ends by a pull.
+    Missing,
+    /// A pull is under way. Ends with its job.
+    Running(Progress),
+    /// Pulled for the next start; used up by that start.
+    Done {
+        /// The id to create from.
+        image_id: String,
+    },
+    /// The pull failed; see the container's `failure` for when it is tried again.
+    Failed {
+        /// The pause before the next pull, in milliseconds.
+        wait_ms: u64,
+        /// When it failed.
+        at: Mono,
+    },
+}
+
+/// A job in flight.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RunningJob {
+    /// In a few words.
+    pub what: String,
+    /// Since when.
+    pub since: Mono,
+    /// It has been told to die.
+    pub cancelled: bool,
+    /// It has reported a failure.
+    pub failed: bool,
+}

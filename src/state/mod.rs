@@ -1,0 +1,20 @@
+//! The nouns: what is wanted, what is there, what is remembered, what happened.
+//!
+//! Pure data. [`Desired`] comes from the sources, [`Observed`] from dockerd, and both are always whole, never a delta.
+//! [`Memory`] holds only what is cheap to relearn: dropping it at any instant changes no container, only how soon the
+//! next attempt is made. The only way to change it is [`Memory::fold`].
+
+mod desired;
+mod event;
+mod memory;
+mod node;
+mod observed;
+
+pub use desired::{Desired, DesiredPod, Refusal, Source};
+pub use event::{Event, FailReason, JobEnd, JobKey, Progress, Report};
+pub use memory::{ContainerMemory, Crash, Failure, Memory, PodMemory, Pull, RunningJob};
+pub use node::Node;
+pub use observed::{
+    Container, ContainerId, ContainerState, DockerFacts, Exit, Observed, ObservedPod, Sandbox,
+    Stranger,
+};
