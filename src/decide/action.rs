@@ -72,7 +72,8 @@ pub enum Step {
         /// Which.
         containers: Vec<ContainerId>,
     },
-    /// Unmount and remove what the pod has under the root directory, and its log directory.
+    /// Unmount and remove what the pod has under the root directory, and its log directory (found by the UID that ends
+    /// its name). Comes before the removal of the sandbox: as long as that is there, a lost cleanup is done again.
     Cleanup,
 }
 
@@ -137,6 +138,8 @@ pub enum Why {
     PullAlways,
     /// A container that the manifest does not name.
     ContainerUnwanted,
+    /// A pod directory that belongs to no pod.
+    Orphan,
 }
 
 impl fmt::Display for Why {
@@ -158,6 +161,7 @@ impl fmt::Display for Why {
             Why::ImageMissing => "image is not on this machine",
             Why::PullAlways => "imagePullPolicy is Always",
             Why::ContainerUnwanted => "container is not in the manifest",
+            Why::Orphan => "directory of no pod",
         };
         f.write_str(text)
     }

@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::observed::ContainerId;
-use crate::pod::{ContainerName, PodKey};
+use crate::pod::{ContainerName, PodKey, SpecHash};
 
 /// Which job; at most one runs under one key.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -19,14 +19,18 @@ pub enum JobKey {
 /// Something that happened, in the order it was noticed.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Event {
-    /// A job was started; decided for `starts`, the containers it will start anew.
+    /// A job was started.
     JobStarted {
         /// Which.
         job: JobKey,
         /// In a few words, for the flight recorder and `status`.
         what: String,
+        /// The version of the pod that it works towards; `None` for a job that only takes away.
+        wants: Option<SpecHash>,
         /// The containers that it will start, for the crash-loop back-off.
         starts: Vec<ContainerName>,
+        /// It will make a sandbox.
+        sandbox: bool,
     },
     /// A job said something.
     JobSaid {

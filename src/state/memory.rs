@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use super::event::{FailReason, JobKey, Progress};
 use super::observed::ContainerId;
-use crate::pod::{ContainerName, PodKey, PodUid};
+use crate::pod::{ContainerName, PodKey, PodUid, SpecHash};
 use crate::sys::{Mono, Wall};
 
 /// Back-off timers, jobs in flight, what jobs said last.
@@ -29,6 +29,8 @@ pub struct PodMemory {
     pub failure: Option<Failure>,
     /// Per container.
     pub containers: BTreeMap<ContainerName, ContainerMemory>,
+    /// The pause between sandboxes that die one after the other.
+    pub sandbox: Option<Crash>,
     /// The newest remark of a job.
     pub note: Option<String>,
 }
@@ -40,10 +42,14 @@ pub struct ContainerMemory {
     pub crash: Option<Crash>,
     /// The newest dead instance and when this agent first saw it dead.
     pub dead: Option<(ContainerId, Mono)>,
-    /// The last failure to start it; cleared when it runs.
+    /// The highest attempt seen or started: the count goes on when somebody removes the container.
+    pub attempt: Option<u32>,
+    /// The last failure to start it or to pull its image; cleared when it runs.
     pub failure: Option<Failure>,
     /// The state of its image.
     pub pull: Pull,
+    /// The image back-off; `None` until a pull fails.
+    pub pull_wait: Option<PullWait>,
 }
 
 /// Crash-loop back-off (kubelet: client-go `flowcontrol/backoff.go`).
@@ -83,13 +89,15 @@ pub enum Pull {
         /// The id to create from.
         image_id: String,
     },
-    /// The pull failed; see the container's `failure` for when it is tried again.
-    Failed {
-        /// The pause before the next pull, in milliseconds.
-        wait_ms: u64,
-        /// When it failed.
-        at: Mono,
-    },
+}
+
+/// The pause between pulls that fail one after the other.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct PullWait {
+    /// How long, in milliseconds.
+    pub wait_ms: u64,
+    /// When the last one failed.
+    pub failed: Mono,
 }
 
 /// A job in flight.
@@ -99,6 +107,8 @@ pub struct RunningJob {
     pub what: String,
     /// Since when.
     pub since: Mono,
+    /// The version of the pod that it works towards; `None` for a job that only takes away.
+    pub wants: Option<SpecHash>,
     /// It has been told to die.
     pub cancelled: bool,
     /// It has reported a failure.

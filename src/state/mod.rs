@@ -12,7 +12,7 @@ mod observed;
 
 pub use desired::{Desired, DesiredPod, Refusal, Source};
 pub use event::{Event, FailReason, JobEnd, JobKey, Progress, Report};
-pub use memory::{ContainerMemory, Crash, Failure, Memory, PodMemory, Pull, RunningJob};
+pub use memory::{ContainerMemory, Crash, Failure, Memory, PodMemory, Pull, PullWait, RunningJob};
 pub use node::Node;
 pub use observed::{
     Container, ContainerId, ContainerState, DockerFacts, Exit, Observed, ObservedPod, Sandbox,

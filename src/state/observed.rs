@@ -1,6 +1,6 @@
 //! What dockerd says is there.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 
@@ -14,6 +14,8 @@ pub struct Observed {
     pub pods: BTreeMap<PodUid, ObservedPod>,
     /// Containers that claim to be ours and do not parse; never touched.
     pub strangers: Vec<Stranger>,
+    /// Pod directories under the root directory, by the UID in their name.
+    pub dirs: BTreeSet<PodUid>,
     /// What this dockerd can do.
     pub docker: DockerFacts,
 }
