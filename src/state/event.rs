@@ -39,6 +39,11 @@ pub enum Event {
         /// What.
         report: Report,
     },
+    /// A job was told to die.
+    JobCancelled {
+        /// Which.
+        job: JobKey,
+    },
     /// A job is gone.
     JobEnded {
         /// Which.
@@ -151,6 +156,8 @@ pub enum FailReason {
     CreatePodSandboxError,
     FailedMount,
     KillContainerError,
+    /// Ours: the process that did the work is gone, or was too slow.
+    JobError,
 }
 
 impl FailReason {
@@ -168,6 +175,7 @@ impl FailReason {
             FailReason::CreatePodSandboxError => "CreatePodSandboxError",
             FailReason::FailedMount => "FailedMount",
             FailReason::KillContainerError => "KillContainerError",
+            FailReason::JobError => "JobError",
         }
     }
 }

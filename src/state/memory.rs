@@ -23,6 +23,8 @@ pub struct Memory {
 pub struct PodMemory {
     /// The version this is about; another one starts afresh.
     pub uid: PodUid,
+    /// Its hash, while it is wanted.
+    pub hash: Option<SpecHash>,
     /// When this agent first saw it: `status.startTime`.
     pub seen: Wall,
     /// The last failure of the pod as a whole, and when it may be tried again.
@@ -33,6 +35,21 @@ pub struct PodMemory {
     pub sandbox: Option<Crash>,
     /// The newest remark of a job.
     pub note: Option<String>,
+}
+
+impl PodMemory {
+    /// What is known of a pod that is seen for the first time.
+    pub fn new(uid: PodUid, hash: Option<SpecHash>, seen: Wall) -> PodMemory {
+        PodMemory {
+            uid,
+            hash,
+            seen,
+            failure: None,
+            containers: BTreeMap::new(),
+            sandbox: None,
+            note: None,
+        }
+    }
 }
 
 /// What is remembered of one container.

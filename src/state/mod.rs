@@ -6,6 +6,7 @@
 
 mod desired;
 mod event;
+mod fold;
 mod memory;
 mod node;
 mod observed;
