@@ -336,6 +336,21 @@ fn next_crash(before: Option<Crash>, dead: Option<Mono>, max_ms: u64, now: Mono)
     }
 }
 
+/// The entry of a pod after one more sandbox: the first two come at once, then 1 s, 2 s, 4 s ... as long as they follow
+/// each other within [`CRASH_FORGET`].
+fn next_sandbox(before: Option<Crash>, now: Mono) -> Crash {
+    let wait_ms = match before {
+        Some(before) if now.since(before.started) <= CRASH_FORGET => {
+            (before.wait_ms * 2).clamp(RETRY_BASE_MS, RETRY_MAX_MS)
+        }
+        _ => 0,
+    };
+    Crash {
+        wait_ms,
+        started: now,
+    }
+}
+
 /// The failure after one more in a row.
 fn next_failure(
     before: Option<Failure>,

@@ -1,1 +1,5 @@
 //! (room under construction)
+
+mod backoff;
+
+pub use backoff::crash_wait;
