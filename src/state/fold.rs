@@ -128,12 +128,7 @@ impl Memory {
                     return;
                 };
                 if sandbox {
-                    pod.sandbox = Some(next_crash(
-                        pod.sandbox,
-                        pod.sandbox.map(|before| before.started),
-                        max_ms,
-                        now,
-                    ));
+                    pod.sandbox = Some(next_sandbox(pod.sandbox, now));
                 }
                 for name in starts {
                     let of = pod.containers.entry(name.clone()).or_default();
@@ -276,11 +271,12 @@ impl ContainerMemory {
     fn pull_job_said(&mut self, report: &Report, now: Mono) {
         match report {
             Report::Pulling(progress) => self.pull = Pull::Running(progress.clone()),
-            Report::Pulled { image_id, .. } => {
+            // With a note the registry could not be reached: the local image is used, and the registry left in peace.
+            Report::Pulled { image_id, note } => {
+                self.pull_wait = (!note.is_empty()).then(|| self.next_pull_wait(now));
                 self.pull = Pull::Done {
                     image_id: image_id.clone(),
                 };
-                self.pull_wait = None;
                 self.failure = None;
             }
             Report::Failed {
@@ -297,28 +293,29 @@ impl ContainerMemory {
     }
 
     fn pull_failed(&mut self, reason: FailReason, message: String, now: Mono) {
-        let again = self
-            .pull_wait
-            .filter(|wait| now.since(wait.failed) <= PULL_FORGET);
-        let wait_ms = again.map_or(PULL_WAIT_BASE_MS, |wait| {
-            (wait.wait_ms * 2).min(PULL_WAIT_MAX_MS)
-        });
-        let times = self
-            .failure
-            .as_ref()
-            .filter(|_| again.is_some())
-            .map_or(1, |failure| failure.times.saturating_add(1));
+        let wait = self.next_pull_wait(now);
+        let again = wait.wait_ms > PULL_WAIT_BASE_MS;
+        let before = self.failure.as_ref().filter(|_| again);
+        let times = before.map_or(1, |failure| failure.times.saturating_add(1));
         self.pull = Pull::Unknown;
-        self.pull_wait = Some(PullWait {
-            wait_ms,
-            failed: now,
-        });
+        self.pull_wait = Some(wait);
+        let retry = now.after(Duration::from_millis(wait.wait_ms));
         self.failure = Some(Failure {
             reason,
             message,
             times,
-            retry: now.after(Duration::from_millis(wait_ms)),
+            retry,
         });
+    }
+
+    fn next_pull_wait(&self, failed: Mono) -> PullWait {
+        let again = self
+            .pull_wait
+            .filter(|wait| failed.since(wait.failed) <= PULL_FORGET);
+        let wait_ms = again.map_or(PULL_WAIT_BASE_MS, |wait| {
+            (wait.wait_ms * 2).min(PULL_WAIT_MAX_MS)
+        });
+        PullWait { wait_ms, failed }
     }
 }
 

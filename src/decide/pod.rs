@@ -1,0 +1,112 @@
+//! What to do about one pod.
+//!
+//! In this order: leave a running job alone (or cancel it), take away every other version, then bring the wanted version
+//! to what it should be (`sync.rs`). The first that has work makes one job; the next look goes on from there.
+
+use super::sync::Sync;
+use super::teardown::remove_pod;
+use super::{Action, Out, Step, Why};
+use crate::pod::{PodKey, PodUid, ValidPod};
+use crate::state::{JobKey, Memory, ObservedPod, PodMemory};
+use crate::sys::Now;
+
+/// Everything about one key.
+pub(super) struct Case<'a> {
+    pub(super) key: &'a PodKey,
+    pub(super) wanted: Option<&'a ValidPod>,
+    /// All versions that have containers.
+    pub(super) instances: &'a [&'a ObservedPod],
+    pub(super) memory: &'a Memory,
+    pub(super) now: Now,
+}
+
+/// Decides about one key.
+pub(super) fn decide_pod(case: &Case, out: &mut Out) {
+    cancel_stale(case, out);
+    if case
+        .memory
+        .jobs
+        .contains_key(&JobKey::Pod(case.key.clone()))
+    {
+        return;
+    }
+    let known = case.memory.pods.get(case.key);
+    if let Some(failure) = known.and_then(|known| known.failure.as_ref()) {
+        let wait = failure.retry.since(case.now.mono);
+        if !wait.is_zero() {
+            return out.wait(wait, "retry of the pod");
+        }
+    }
+    if let Some(old) = case
+        .instances
+        .iter()
+        .find(|instance| !is_current(case.wanted, instance))
+    {
+        let why = if case.wanted.is_some() {
+            Why::SpecChanged
+        } else {
+            Why::PodUnwanted
+        };
+        return push(case, old.uid.clone(), remove_pod(old), why, out);
+    }
+    let Some(wanted) = case.wanted else { return };
+    let fresh = PodMemory::new(wanted.uid.clone(), None, case.now.wall);
+    let there = case.instances.first().copied();
+    Sync {
+        case,
+        wanted,
+        there,
+        known: known.unwrap_or(&fresh),
+    }
+    .decide(out);
+}
+
+/// A job that works towards a version that is no longer wanted is killed; one that only takes away never is.
+fn cancel_stale(case: &Case, out: &mut Out) {
+    for (job, running) in &case.memory.jobs {
+        let key = match job {
+            JobKey::Pod(key) | JobKey::Pull(key, _) => key,
+            JobKey::Events => continue,
+        };
+        let Some(wants) = running
+            .wants
+            .as_ref()
+            .filter(|_| key == case.key && !running.cancelled)
+        else {
+            continue;
+        };
+        if case.wanted.is_none_or(|wanted| wanted.hash != *wants) {
+            let why = if case.wanted.is_some() {
+                Why::SpecChanged
+            } else {
+                Why::PodUnwanted
+            };
+            out.actions.push(Action::Cancel {
+                job: job.clone(),
+                why,
+            });
+        }
+    }
+}
+
+/// The UID tells versions apart; with a UID from the manifest it is the hash that the sandbox was made with.
+fn is_current(wanted: Option<&ValidPod>, instance: &ObservedPod) -> bool {
+    wanted.is_some_and(|wanted| {
+        let made = instance
+            .sandboxes
+            .first()
+            .and_then(|sandbox| sandbox.hash.as_ref());
+        wanted.uid == instance.uid && made.is_none_or(|made| *made == wanted.hash)
+    })
+}
+
+pub(super) fn push(case: &Case, uid: PodUid, steps: Vec<Step>, why: Why, out: &mut Out) {
+    if !steps.is_empty() {
+        out.actions.push(Action::Pod {
+            key: case.key.clone(),
+            uid,
+            steps,
+            why,
+        });
+    }
+}

@@ -1,0 +1,315 @@
+//! How the wanted version of a pod comes to be what it should: sandbox, containers, left-overs.
+//!
+//! Follows kubelet `kuberuntime_manager.go` computePodActions; what differs is said on the spot.
+
+use std::collections::BTreeSet;
+use std::time::Duration;
+
+use k8s_openapi::api::core::v1::{Container as SpecContainer, PodSpec};
+
+use super::garbage::surplus;
+use super::pod::{Case, push};
+use super::restart::{Fate, fate};
+use super::teardown::{stop_container, stop_running};
+use super::{Out, Step, Why, image};
+use crate::pod::{ContainerName, ValidPod};
+use crate::state::{
+    Container, ContainerId, ContainerMemory, ContainerState, ObservedPod, PodMemory,
+};
+use crate::status::crash_wait;
+
+/// The wanted version and what there is of it.
+pub(super) struct Sync<'a> {
+    pub(super) case: &'a Case<'a>,
+    pub(super) wanted: &'a ValidPod,
+    pub(super) there: Option<&'a ObservedPod>,
+    pub(super) known: &'a PodMemory,
+}
+
+impl Sync<'_> {
+    /// Decides: the sandbox first, then the containers in it, then what is left over.
+    pub(super) fn decide(&self, out: &mut Out) {
+        let (mut steps, why) = match self.sandbox_fault() {
+            Some(fault) => self.rebuild(fault, out),
+            None => self.mend(out),
+        };
+        if let Some(there) = self.there {
+            let removed: Vec<_> = steps
+                .iter()
+                .filter_map(removes)
+                .flatten()
+                .cloned()
+                .collect();
+            let old: Vec<_> = surplus(there)
+                .into_iter()
+                .filter(|id| !removed.contains(id))
+                .collect();
+            if !old.is_empty() {
+                steps.push(Step::Remove { containers: old });
+            }
+        }
+        push(
+            self.case,
+            self.wanted.uid.clone(),
+            steps,
+            why.unwrap_or(Why::Surplus),
+            out,
+        );
+    }
+
+    fn spec(&self) -> Option<&PodSpec> {
+        self.wanted.pod.spec.as_ref()
+    }
+
+    fn containers(&self) -> &[SpecContainer] {
+        self.spec().map_or(&[], |spec| &spec.containers)
+    }
+
+    fn fate(&self, container: &SpecContainer) -> Fate<'_> {
+        fate(
+            &self.wanted.pod,
+            &ContainerName(container.name.clone()),
+            self.there,
+        )
+    }
+
+    /// Why there has to be a new sandbox, if so (kubelet `util.go` PodSandboxChanged).
+    fn sandbox_fault(&self) -> Option<Why> {
+        let sandboxes = self.there.map_or(&[][..], |there| &there.sandboxes);
+        let runs = |state: &ContainerState| matches!(state, ContainerState::Running { .. });
+        let Some(newest) = sandboxes.first() else {
+            return Some(Why::PodNew);
+        };
+        let host_network = self
+            .spec()
+            .and_then(|spec| spec.host_network)
+            .unwrap_or(false);
+        if sandboxes
+            .iter()
+            .filter(|sandbox| runs(&sandbox.state))
+            .count()
+            > 1
+        {
+            Some(Why::SandboxTwice)
+        } else if !runs(&newest.state) {
+            Some(Why::SandboxDead)
+        } else if newest.host_network != host_network {
+            Some(Why::SandboxNetwork)
+        } else if !host_network && newest.ips.is_empty() {
+            Some(Why::SandboxNoAddress)
+        } else {
+            None
+        }
+    }
+
+    /// A new sandbox, and everything in it anew; unless the pod is finished, then only what runs is stopped.
+    fn rebuild(&self, fault: Why, out: &mut Out) -> (Vec<Step>, Option<Why>) {
+        let has_run = self.there.is_some_and(|there| {
+            there
+                .containers
+                .iter()
+                .any(|c| c.state != ContainerState::Created)
+        });
+        let never = self.spec().and_then(|spec| spec.restart_policy.as_deref()) == Some("Never");
+        let finished = self
+            .containers()
+            .iter()
+            .all(|container| matches!(self.fate(container), Fate::Finished(_)));
+        let mut steps = self.there.map(stop_running).unwrap_or_default();
+        if has_run && (finished || never) {
+            let why = (!steps.is_empty()).then_some(Why::PodFinished);
+            return (steps, why);
+        }
+        if let Some(wait) = self.sandbox_wait() {
+            out.wait(wait, "sandbox back-off");
+            return (Vec::new(), None);
+        }
+        let newest = self.there.and_then(|there| there.sandboxes.first());
+        let attempt = match newest {
+            None => 0,
+            // It never ran: it counts for nothing, and its name is used again.
+            Some(newest) if newest.state == ContainerState::Created => {
+                steps.push(Step::Remove {
+                    containers: vec![newest.id.clone()],
+                });
+                newest.attempt
+            }
+            Some(newest) => newest.attempt.saturating_add(1),
+        };
+        steps.push(Step::Volumes);
+        steps.push(Step::Sandbox { attempt });
+        for container in self.containers() {
+            match self.fate(container) {
+                Fate::Finished(_) => {}
+                // It was stopped for the sandbox's sake: no back-off.
+                Fate::Keep(old) => self.start(container, Some(old), &mut steps, out),
+                Fate::Start(old) => self.start_in_turn(container, old, &mut steps, out),
+            }
+        }
+        (steps, Some(fault))
+    }
+
+    /// The sandbox is well: each container by itself.
+    fn mend(&self, out: &mut Out) -> (Vec<Step>, Option<Why>) {
+        let Some((there, sandbox)) = self
+            .there
+            .and_then(|there| Some((there, there.sandboxes.first()?)))
+        else {
+            return (Vec::new(), None);
+        };
+        let mut steps = Vec::new();
+        let mut why = None;
+        let strays = self.strays(there, &sandbox.id.0);
+        if !strays.is_empty() {
+            why = Some(Why::ContainerUnwanted);
+            steps.push(Step::Stop {
+                containers: strays.iter().map(|stray| stop_container(stray)).collect(),
+            });
+            steps.push(Step::Remove {
+                containers: strays.iter().map(|stray| stray.id.clone()).collect(),
+            });
+        }
+        let mut unfinished = false;
+        for container in self.containers() {
+            let fate = self.fate(container);
+            unfinished |= !matches!(fate, Fate::Finished(_));
+            if let Fate::Start(old) = fate {
+                let before = steps.len();
+                self.start_in_turn(container, old, &mut steps, out);
+                if steps.len() > before {
+                    why = why.or(Some(start_why(old)));
+                }
+            }
+        }
+        if !unfinished {
+            return (stop_running(there), Some(Why::PodFinished));
+        }
+        (steps, why)
+    }
+
+    /// Running containers that nobody asked for: not in the manifest, left from another sandbox, or a second of a name.
+    fn strays<'a>(&self, there: &'a ObservedPod, sandbox: &str) -> Vec<&'a Container> {
+        let mut seen: BTreeSet<&ContainerName> = BTreeSet::new();
+        let mut strays = Vec::new();
+        for container in &there.containers {
+            let named = self
+                .containers()
+                .iter()
+                .any(|spec| spec.name == container.name.0);
+            let first = seen.insert(&container.name);
+            let runs = matches!(container.state, ContainerState::Running { .. });
+            if runs && !(named && first && container.sandbox.0 == sandbox) {
+                strays.push(container);
+            }
+        }
+        strays
+    }
+
+    fn sandbox_wait(&self) -> Option<Duration> {
+        let crash = self.known.sandbox?;
+        let since = self.case.now.mono.since(crash.started);
+        Duration::from_millis(crash.wait_ms)
+            .checked_sub(since)
+            .filter(|wait| !wait.is_zero())
+    }
+
+    /// Starts a container when neither a failure nor the crash-loop back-off makes it wait.
+    fn start_in_turn(
+        &self,
+        container: &SpecContainer,
+        old: Option<&Container>,
+        steps: &mut Vec<Step>,
+        out: &mut Out,
+    ) {
+        let fresh = ContainerMemory::default();
+        let name = ContainerName(container.name.clone());
+        let of = self.known.containers.get(&name).unwrap_or(&fresh);
+        if let Some(failure) = &of.failure {
+            let wait = failure.retry.since(self.case.now.mono);
+            if !wait.is_zero() {
+                let about_image = image::is_about_image(failure.reason);
+                return out.wait(
+                    wait,
+                    if about_image {
+                        "image back-off"
+                    } else {
+                        "retry of a container"
+                    },
+                );
+            }
+        }
+        if let Some(Container {
+            state: ContainerState::Exited(exit),
+            ..
+        }) = old
+            && let Some(wait) = crash_wait(of, exit, self.case.now)
+        {
+            return out.wait(wait, "crash-loop back-off");
+        }
+        self.start(container, old, steps, out);
+    }
+
+    fn start(
+        &self,
+        container: &SpecContainer,
+        old: Option<&Container>,
+        steps: &mut Vec<Step>,
+        out: &mut Out,
+    ) {
+        let name = ContainerName(container.name.clone());
+        let fresh = ContainerMemory::default();
+        let of = self.known.containers.get(&name).unwrap_or(&fresh);
+        let Some(image) = image::choose(self.case.key, container, (self.case.memory, of), out)
+        else {
+            return;
+        };
+        let attempt = match old {
+            Some(old) => match &old.state {
+                // It never ran: not a restart. Its name is used again.
+                ContainerState::Created => {
+                    steps.push(Step::Remove {
+                        containers: vec![old.id.clone()],
+                    });
+                    old.attempt
+                }
+                ContainerState::Unknown { .. } => {
+                    steps.push(Step::Remove {
+                        containers: vec![old.id.clone()],
+                    });
+                    old.attempt.saturating_add(1)
+                }
+                ContainerState::Exited(_) | ContainerState::Running { .. } => {
+                    old.attempt.saturating_add(1)
+                }
+            },
+            None => of.attempt.map_or(0, |last| last.saturating_add(1)),
+        };
+        steps.push(Step::Start {
+            container: name,
+            attempt,
+            image,
+        });
+    }
+}
+
+fn start_why(old: Option<&Container>) -> Why {
+    match old.map(|old| &old.state) {
+        None => Why::ContainerNew,
+        Some(ContainerState::Exited(exit)) => Why::ContainerExited { code: exit.code },
+        Some(ContainerState::Created) => Why::ContainerNeverStarted,
+        Some(ContainerState::Unknown { .. } | ContainerState::Running { .. }) => {
+            Why::ContainerUnknown
+        }
+    }
+}
+
+fn removes(step: &Step) -> Option<&Vec<ContainerId>> {
+    match step {
+        Step::Remove { containers } => Some(containers),
+        Step::Volumes
+        | Step::Sandbox { .. }
+        | Step::Start { .. }
+        | Step::Stop { .. }
+        | Step::Cleanup => None,
+    }
+}
