@@ -1,0 +1,71 @@
+//! Which image, and whether a pull comes first.
+
+use super::*;
+
+pub(super) fn rows() -> Vec<Row> {
+    let bare = |policy: &str, pull: Pull| {
+        let mut w = healthy_with(&["app"], json!({}));
+        let list = json!({"containers": [{"name": "app", "image": "busybox:1", "imagePullPolicy": policy}]});
+        want(&mut w.desired, pod("v1", &["app"], list));
+        w.there("v1").containers.clear();
+        w.memory = Default::default();
+        w.memory.saw(&w.desired, &w.observed, at(0));
+        let known = w.memory.pods.get_mut(&key()).unwrap();
+        known.containers.entry(name("app")).or_default().pull = pull;
+        w
+    };
+    let pull = |why| {
+        vec![Action::Pull {
+            key: key(),
+            container: name("app"),
+            image: "busybox:1".into(),
+            why,
+        }]
+    };
+    let started = |image| {
+        let step = Step::Start {
+            container: name("app"),
+            attempt: 0,
+            image,
+        };
+        vec![act("v1", Why::ContainerNew, vec![step])]
+    };
+    let same = |_: &mut World| {};
+    vec![
+        row_in(
+            bare("Always", Pull::Unknown),
+            "Always pulls first",
+            same,
+            pull(Why::PullAlways),
+        ),
+        row_in(
+            bare("IfNotPresent", Pull::Missing),
+            "a missing image is pulled",
+            same,
+            pull(Why::ImageMissing),
+        ),
+        row_in(
+            bare("IfNotPresent", Pull::Running(Default::default())),
+            "a pull under way is waited for",
+            same,
+            vec![],
+        ),
+        row_in(
+            bare(
+                "Always",
+                Pull::Done {
+                    image_id: "sha256:9".into(),
+                },
+            ),
+            "what was pulled is what is started",
+            same,
+            started(ImageChoice::Id("sha256:9".into())),
+        ),
+        row_in(
+            bare("Never", Pull::Unknown),
+            "Never takes what is there",
+            same,
+            started(ImageChoice::Never),
+        ),
+    ]
+}

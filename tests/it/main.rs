@@ -1,0 +1,6 @@
+//! Everything that needs neither Docker nor root: one binary, one sentence per module.
+
+#[path = "../support/mod.rs"]
+mod support;
+
+mod decide;

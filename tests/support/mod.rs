@@ -1,0 +1,4 @@
+//! Shared by the test binaries.
+#![allow(unreachable_pub, dead_code, missing_docs)]
+
+pub mod world;
