@@ -1,4 +1,5 @@
 //! Shared by the test binaries.
 #![allow(unreachable_pub, dead_code, missing_docs)]
 
+pub mod toy;
 pub mod world;
