@@ -31,6 +31,9 @@ pub(super) fn decide_pod(case: &Case, out: &mut Out) {
         return;
     }
     let known = case.memory.pods.get(case.key);
+    if known.is_some_and(|known| known.unseen) {
+        return;
+    }
     if let Some(failure) = known.and_then(|known| known.failure.as_ref()) {
         let wait = failure.retry.since(case.now.mono);
         if !wait.is_zero() {

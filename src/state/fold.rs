@@ -79,6 +79,9 @@ impl Memory {
                 *known = fresh();
             }
         }
+        for known in self.pods.values_mut() {
+            known.unseen = false;
+        }
         for pod in observed.pods.values() {
             let Some(known) = self
                 .pods
@@ -183,6 +186,7 @@ impl Memory {
                 let Some(pod) = self.pods.get_mut(key) else {
                     return;
                 };
+                pod.unseen = true;
                 if let Some(message) = message {
                     pod.failure = Some(next_failure(
                         pod.failure.take(),

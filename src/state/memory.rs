@@ -33,6 +33,8 @@ pub struct PodMemory {
     pub containers: BTreeMap<ContainerName, ContainerMemory>,
     /// The pause between sandboxes that die one after the other.
     pub sandbox: Option<Crash>,
+    /// A job about it has ended since the last look: what was seen before is no ground for a decision.
+    pub unseen: bool,
     /// The newest remark of a job.
     pub note: Option<String>,
 }
@@ -47,6 +49,7 @@ impl PodMemory {
             failure: None,
             containers: BTreeMap::new(),
             sandbox: None,
+            unseen: false,
             note: None,
         }
     }

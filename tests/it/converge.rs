@@ -28,7 +28,11 @@ fn one_run(seed: u64) {
     let mut toy = Toy::new();
     for _ in 0..40 {
         disturb(&mut toy, &mut dice);
-        toy.tick();
+        if dice.one_in(3) {
+            toy.think();
+        } else {
+            toy.tick();
+        }
         toy.work(Some(&mut dice));
         nothing_runs_twice(&toy, seed);
         toy.ms += dice.below(3_000);

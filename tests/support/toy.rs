@@ -62,6 +62,7 @@ pub struct Toy {
     pub ms: u64,
     pub image_here: bool,
     pub log: Vec<String>,
+    last: Observed,
     jobs: BTreeMap<JobKey, Job>,
     dirs: Vec<PodUid>,
     ids: u64,
@@ -79,6 +80,7 @@ impl Toy {
             ms: 0,
             image_here: false,
             log: Vec::new(),
+            last: Observed::default(),
             jobs: BTreeMap::new(),
             dirs: Vec::new(),
             ids: 0,
@@ -98,6 +100,7 @@ impl Toy {
         self.log.push("agent restarts".into());
         self.jobs.clear();
         self.memory = Memory::default();
+        self.tick();
     }
 
     /// dockerd restarts: whatever ran has ended.
@@ -111,8 +114,14 @@ impl Toy {
 
     /// One look and what comes of it. Returns the decision.
     pub fn tick(&mut self) -> Decision {
-        let observed = self.observed();
-        self.memory.saw(&self.desired, &observed, self.now());
+        self.last = self.observed();
+        self.memory.saw(&self.desired, &self.last, self.now());
+        self.think()
+    }
+
+    /// Decides on what was seen last, as the agent does when a job has ended.
+    pub fn think(&mut self) -> Decision {
+        let observed = self.last.clone();
         let decision = decide(&self.desired, &observed, &self.memory, LIMITS, self.now());
         for action in &decision.actions {
             self.log.push(format!("{:>8} ms {action:?}", self.ms));
