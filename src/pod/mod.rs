@@ -25,3 +25,31 @@ pub struct ValidPod {
     /// The defaulted object, with the `kubernetes.io/config.*` annotations but `config.seen`, and without a status.
     pub pod: Pod,
 }
+
+/// Where a manifest comes from, as far as that decides how it is read.
+#[derive(Clone, Debug)]
+pub struct Origin {
+    /// The node's name, lower case: the suffix of every pod's name.
+    pub node_name: String,
+    /// A file, not a URL: the `kubernetes.io/config.source` annotation.
+    pub from_file: bool,
+    /// Unknown fields are a warning, not a problem.
+    pub allow_unknown_fields: bool,
+}
+
+/// A manifest that can be used.
+#[derive(Clone, Debug)]
+pub struct Reading {
+    /// The pod.
+    pub pod: ValidPod,
+    /// What its author should know all the same.
+    pub warnings: Vec<Problem>,
+}
+
+/// Reads one manifest, YAML or JSON.
+///
+/// # Errors
+/// Everything that is wrong with it, as far as it can be found in one pass.
+pub fn read(_bytes: &[u8], _origin: &Origin) -> Result<Reading, Vec<Problem>> {
+    Err(vec![Problem::new("", "manifests cannot be read yet")])
+}
