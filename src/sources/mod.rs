@@ -1,1 +1,239 @@
-//! (room under construction)
+//! What should run on this node, as the manifests say it.
+//!
+//! IO. [`Sources::look`] reads what is due and answers with the whole [`Desired`]; [`Sources::ring`] empties the
+//! doorbell. No event is believed: it only makes a look due, or holds one back while a writer is at work. The thinking
+//! is in pure files: when a file or its absence may be believed (`settle`), what a reading changes (`file`), which of two
+//! manifests of one pod is followed (`conflict`).
+//!
+//! Relied on by others: a pod leaves `Desired` only when its file was seen to be gone, says another pod now, or lost to
+//! the file of the same pod that was followed before. A path that cannot be read, a file that turns bad and a directory
+//! that is replaced by an empty one remove nothing. `complete` stays false until everything has been judged once.
+//!
+//! Deliberately absent: reading sub-directories, running files that are not named `*.yaml`, `*.yml` or `*.json`, and
+//! repairing anything. Start reading at `dir`.
+
+mod conflict;
+mod dir;
+mod file;
+mod judge;
+mod scan;
+mod settle;
+mod trouble;
+mod watch;
+
+use std::collections::BTreeMap;
+use std::os::fd::BorrowedFd;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use crate::pod::{self, Origin, PodKey, PodUid, Problem, Reading};
+use crate::state::{Desired, Refusal, Source};
+use crate::sys::{Mono, Now, Wall};
+
+use conflict::Loser;
+use dir::DirSource;
+
+/// Where manifests come from and how they are read.
+#[derive(Clone, Debug)]
+pub struct SourceSettings {
+    /// The manifest directory, or the one manifest file; `None`: there is none.
+    pub path: Option<PathBuf>,
+    /// The node's name, lower case.
+    pub node_name: String,
+    /// The longest time between two readings of the directory.
+    pub file_check: Duration,
+    /// Unknown fields are a warning, not an error.
+    pub allow_unknown_fields: bool,
+}
+
+/// All sources of manifests.
+pub struct Sources {
+    dir: Option<DirSource>,
+    origin: Origin,
+    /// The manifest that was followed for each pod at the last look.
+    followed: BTreeMap<PodKey, Source>,
+    /// Conflicts that have been told, each with its beginning.
+    conflicts: Vec<(Loser, Wall)>,
+    messages: Vec<Message>,
+}
+
+/// How much a message matters.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Level {
+    /// Something is not as its author meant it.
+    Warn,
+    /// A manifest appeared, changed or went.
+    Info,
+}
+
+/// Something to tell once.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Message {
+    /// How much it matters.
+    pub level: Level,
+    /// What happened: one of a fixed set of phrases.
+    pub event: &'static str,
+    /// The file or directory it is about.
+    pub file: String,
+    /// The pod it is about, if it is about one.
+    pub pod: Option<PodKey>,
+    /// The reason; empty when `event` says it all.
+    pub why: String,
+}
+
+impl Message {
+    fn info(event: &'static str, file: &str) -> Message {
+        Message {
+            level: Level::Info,
+            event,
+            file: file.to_owned(),
+            pod: None,
+            why: String::new(),
+        }
+    }
+
+    fn warn(event: &'static str, file: &str, why: &str) -> Message {
+        Message {
+            level: Level::Warn,
+            why: why.to_owned(),
+            ..Message::info(event, file)
+        }
+    }
+
+    fn pod(self, key: &PodKey) -> Message {
+        Message {
+            pod: Some(key.clone()),
+            ..self
+        }
+    }
+}
+
+impl Sources {
+    /// Sources that have not been read yet.
+    pub fn new(settings: SourceSettings) -> Sources {
+        Sources {
+            dir: settings
+                .path
+                .map(|path| DirSource::new(path, settings.file_check)),
+            origin: Origin {
+                node_name: settings.node_name,
+                from_file: true,
+                allow_unknown_fields: settings.allow_unknown_fields,
+            },
+            followed: BTreeMap::new(),
+            conflicts: Vec::new(),
+            messages: Vec::new(),
+        }
+    }
+
+    /// The descriptors to poll for reading; empty before the first look and where inotify does not work.
+    pub fn fds(&self) -> Vec<BorrowedFd<'_>> {
+        self.dir.iter().filter_map(DirSource::fd).collect()
+    }
+
+    /// Empties the doorbell.
+    pub fn ring(&mut self, now: Now) {
+        if let Some(dir) = &mut self.dir {
+            dir.ring(now.mono);
+        }
+    }
+
+    /// When the next look is due; long past when one is due at once.
+    pub fn due(&self) -> Mono {
+        self.dir.as_ref().map_or(Mono(u64::MAX), DirSource::due)
+    }
+
+    /// Reads what is due and answers what should run. `running` tells the version of a pod that has containers.
+    pub fn look(&mut self, now: Now, running: &dyn Fn(&PodKey) -> Option<PodUid>) -> Desired {
+        let Some(dir) = &mut self.dir else {
+            return Desired {
+                complete: true,
+                ..Desired::default()
+            };
+        };
+        dir.ring(now.mono);
+        if dir.due() <= now.mono {
+            let origin = &self.origin;
+            let reader =
+                |bytes: &[u8]| -> Result<Reading, Vec<Problem>> { pod::read(bytes, origin) };
+            self.messages.extend(dir.look(now, &reader));
+        }
+        let complete = dir.is_complete();
+        let candidates = dir.candidates();
+        let (pods, losers) = conflict::resolve(candidates, &self.followed, running);
+        let mut refusals = dir.refusals();
+        for refusal in &mut refusals {
+            // A file that lost to another one keeps nothing running.
+            refusal
+                .keeps
+                .take_if(|key| pods.get(key).is_none_or(|pod| pod.source != refusal.source));
+        }
+        self.followed = pods
+            .iter()
+            .map(|(key, pod)| (key.clone(), pod.source.clone()))
+            .collect();
+        refusals.extend(self.tell_conflicts(losers, now.wall));
+        refusals.sort_by(|a, b| a.source.cmp(&b.source));
+        Desired {
+            pods,
+            refusals,
+            complete,
+        }
+    }
+
+    fn tell_conflicts(&mut self, losers: Vec<Loser>, now: Wall) -> Vec<Refusal> {
+        let mut refusals = Vec::new();
+        let mut told = Vec::new();
+        for loser in losers {
+            let problem = conflict_problem(&loser);
+            let since = match self.conflicts.iter().find(|(known, _)| *known == loser) {
+                Some((_, since)) => *since,
+                None => {
+                    let why = problem.to_string();
+                    self.messages.push(
+                        Message::warn("manifest refused", name(&loser.source), &why)
+                            .pod(&loser.key),
+                    );
+                    now
+                }
+            };
+            refusals.push(Refusal {
+                source: loser.source.clone(),
+                problems: vec![problem],
+                keeps: None,
+                since,
+            });
+            told.push((loser, since));
+        }
+        self.conflicts = told;
+        refusals
+    }
+
+    /// Everything that happened since the last call, each told once.
+    pub fn messages(&mut self) -> Vec<Message> {
+        std::mem::take(&mut self.messages)
+    }
+}
+
+fn conflict_problem(loser: &Loser) -> Problem {
+    let winner = name(&loser.winner);
+    if loser.key == loser.winner_key {
+        let text = format!(
+            "pod {} is defined by {winner} as well, and that one is followed",
+            loser.key
+        );
+        Problem::new("metadata.name", text).hint("remove one of the two files")
+    } else {
+        let text = format!(
+            "pod {} in {winner} has the same uid, and that one is followed",
+            loser.winner_key
+        );
+        Problem::new("metadata.uid", text).hint("leave metadata.uid out")
+    }
+}
+
+fn name(source: &Source) -> &str {
+    match source {
+        Source::File(name) | Source::Url(name) => name,
+    }
+}
