@@ -5,5 +5,7 @@
 //! says is a hint: the truth is read from dockerd afterwards.
 
 mod request;
+mod table;
 
 pub use request::{PodRequest, PullRequest, Request};
+pub use table::Jobs;

@@ -3,8 +3,17 @@
 //! IO. Nothing here knows Docker or Kubernetes. Every read is bounded, every wait has a deadline. Deliberately absent:
 //! thread pools, async, and anything that would need `unsafe`.
 
+mod child;
 mod clock;
 mod error;
+pub mod files;
+mod lock;
+mod poll;
+mod signals;
 
+pub use child::{Child, die_with_parent, signal_of};
 pub use clock::{Mono, Now, Wall, now};
 pub use error::{Error, Kind, Result};
+pub use lock::Lock;
+pub use poll::poll;
+pub use signals::{Signal, Signals};

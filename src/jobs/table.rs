@@ -1,0 +1,167 @@
+//! The table of running jobs: start, listen, kill when late. Knows nothing of what they do.
+
+use std::collections::BTreeMap;
+use std::os::fd::BorrowedFd;
+use std::time::Duration;
+
+use super::Request;
+use crate::decide::Step;
+use crate::state::{Event, JobEnd, JobKey, Report};
+use crate::sys::{self, Child, Error, Kind, Mono, Now};
+
+/// What the slowest dockerd is given for each call a step makes; past the sum of its steps a job is killed, and the next
+/// look decides anew. Shorter: a slow disk makes a pod start for ever. Longer: a job stuck in a way its own deadlines
+/// do not see holds up its pod. The calls' own deadlines (119 s, as in cri-dockerd) come first.
+const STEP_DEADLINE: Duration = Duration::from_secs(150);
+
+/// A pull that comes forward is not disturbed; one that does not ends itself after a minute.
+const PULL_DEADLINE: Duration = Duration::from_secs(6 * 3600);
+
+/// A line of a job beyond this is dropped with the job's other output: jobs are our own and say short things.
+const REPORTS_PER_TURN_MAX: usize = 256;
+
+/// The running jobs.
+#[derive(Default)]
+pub struct Jobs {
+    slots: BTreeMap<JobKey, Slot>,
+}
+
+struct Slot {
+    child: Child,
+    deadline: Option<Mono>,
+    end: Option<JobEnd>,
+    failed: bool,
+}
+
+impl Jobs {
+    /// Starts one. At most one runs under a key; the caller has seen to that.
+    ///
+    /// # Errors
+    /// When the process cannot be started; nothing runs then.
+    pub fn start(&mut self, key: JobKey, request: &Request, now: Now) -> sys::Result<()> {
+        let doing = || format!("start job {key:?}");
+        let text =
+            serde_json::to_vec(request).map_err(|e| Error::new(doing(), Kind::Garbled, e))?;
+        let child = Child::start(&["job"], &text).map_err(|e| e.while_doing(doing()))?;
+        let deadline = deadline(request).map(|within| now.mono.after(within));
+        self.slots.insert(
+            key,
+            Slot {
+                child,
+                deadline,
+                end: None,
+                failed: false,
+            },
+        );
+        Ok(())
+    }
+
+    /// What to poll: a descriptor turns readable when its job speaks or ends.
+    pub fn fds(&self) -> Vec<BorrowedFd<'_>> {
+        self.slots
+            .values()
+            .map(|slot| slot.child.output())
+            .collect()
+    }
+
+    /// How many run.
+    pub fn len(&self) -> usize {
+        self.slots.len()
+    }
+
+    /// Whether none runs.
+    pub fn is_empty(&self) -> bool {
+        self.slots.is_empty()
+    }
+
+    /// The nearest deadline.
+    pub fn due(&self) -> Option<Mono> {
+        self.slots
+            .values()
+            .filter(|slot| slot.end.is_none())
+            .filter_map(|slot| slot.deadline)
+            .min()
+    }
+
+    /// Kills one; its end comes out of [`Jobs::events`] later.
+    pub fn cancel(&mut self, key: &JobKey) {
+        if let Some(slot) = self.slots.get_mut(key) {
+            slot.kill(JobEnd::Cancelled);
+        }
+    }
+
+    /// Everything that the jobs said and which of them ended, in the order of each job; kills those that are late.
+    pub fn events(&mut self, now: Now) -> Vec<Event> {
+        let mut events = Vec::new();
+        let mut ended = Vec::new();
+        for (key, slot) in &mut self.slots {
+            if slot.deadline.is_some_and(|deadline| deadline <= now.mono) {
+                slot.kill(JobEnd::Deadline);
+            }
+            let exit = slot.child.try_wait();
+            for line in slot
+                .child
+                .read_lines()
+                .into_iter()
+                .take(REPORTS_PER_TURN_MAX)
+            {
+                let Ok(report) = serde_json::from_str::<Report>(&line) else {
+                    continue;
+                };
+                slot.failed |= matches!(report, Report::Failed { .. });
+                events.push(Event::JobSaid {
+                    job: key.clone(),
+                    report,
+                });
+            }
+            if let Some(exit) = exit {
+                let by_itself = match exit {
+                    Ok(status) if status.success() => JobEnd::Done,
+                    Ok(status) if status.code() == Some(1) && slot.failed => JobEnd::Failed,
+                    Ok(status) => JobEnd::Died(status.to_string()),
+                    Err(error) => JobEnd::Died(error.to_string()),
+                };
+                ended.push((key.clone(), slot.end.clone().unwrap_or(by_itself)));
+            }
+        }
+        for (job, end) in ended {
+            self.slots.remove(&job);
+            events.push(Event::JobEnded { job, end });
+        }
+        events
+    }
+}
+
+impl Slot {
+    fn kill(&mut self, end: JobEnd) {
+        if self.end.is_none() {
+            self.end = Some(end);
+            self.child.kill();
+        }
+    }
+}
+
+fn deadline(request: &Request) -> Option<Duration> {
+    match request {
+        Request::Pod(pod) => Some(pod.steps.iter().map(step_deadline).sum()),
+        Request::Pull(_) => Some(PULL_DEADLINE),
+        Request::Events { .. } => None,
+    }
+}
+
+fn step_deadline(step: &Step) -> Duration {
+    match step {
+        Step::Volumes | Step::Sandbox { .. } | Step::Start { .. } | Step::Cleanup => STEP_DEADLINE,
+        Step::Remove { containers } => {
+            STEP_DEADLINE * u32::try_from(containers.len()).unwrap_or(u32::MAX)
+        }
+        Step::Stop { containers } => {
+            let grace = containers
+                .iter()
+                .map(|target| target.grace_seconds)
+                .max()
+                .unwrap_or(0);
+            STEP_DEADLINE + Duration::from_secs(u64::from(grace))
+        }
+    }
+}
