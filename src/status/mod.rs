@@ -1,5 +1,19 @@
-//! (room under construction)
+//! What is told of a pod: its v1 PodStatus, and the rows of `staticlet status`.
+//!
+//! Pure. [`pod_status`] says what the kubelet would say of the same world; `decide` reads its rules from here
+//! ([`crash_wait`]) and never the other way round. Deliberately absent: pod IPs and phases that stick: the status follows
+//! from what is there, so that an agent that starts anew says the same. The exceptions are told in [`Case::previous`].
+//! Start reading at `pod.rs`.
 
 mod backoff;
+mod conditions;
+mod containers;
+mod phase;
+mod pod;
+mod reasons;
+mod table;
 
 pub use backoff::crash_wait;
+pub use pod::{Case, pod_status};
+pub use reasons::{Reason, reasons};
+pub use table::{Row, age, render, row};

@@ -1,0 +1,285 @@
+//! The status of each container: state, last state, and the words for why it waits.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use k8s_openapi::api::core::v1 as api;
+use k8s_openapi::api::core::v1::{
+    ContainerStateRunning, ContainerStateTerminated, ContainerStateWaiting, ContainerStatus,
+    VolumeMountStatus,
+};
+
+use super::backoff::crash_wait;
+use super::phase::is_restarted;
+use super::pod::{Case, time};
+use crate::pod::ContainerName;
+use crate::state::{Container, ContainerMemory, ContainerState, Exit, FailReason, Failure};
+
+/// All termination messages of a pod together (kubelet `status_manager.go` normalizeStatus).
+const MESSAGES_BYTES_MAX: usize = 12 * 1024;
+
+/// What is said of a container that went away without leaving an exit code.
+const LOST: &str = "The container could not be located when the pod was deleted.  The container used to be Running";
+
+/// The statuses of the containers, sorted by name.
+///
+/// Source: kubelet 1.36 `kubelet_pods.go` convertToAPIContainerStatuses.
+pub(super) fn container_statuses(case: &Case<'_>) -> Vec<ContainerStatus> {
+    let instances = case.there.map_or(&[][..], |there| &there.containers);
+    // A pod on its way out has no spec here: then its containers are those that are there.
+    let mut names: BTreeMap<&str, Option<&api::Container>> = BTreeMap::new();
+    match case.spec() {
+        Some(spec) => names.extend(spec.containers.iter().map(|c| (c.name.as_str(), Some(c)))),
+        None => names.extend(instances.iter().map(|c| (c.name.as_str(), None))),
+    }
+    let share = MESSAGES_BYTES_MAX / names.len().max(1);
+    names
+        .into_iter()
+        .map(|(name, spec)| {
+            let of = One {
+                case,
+                name,
+                spec,
+                instances: instances
+                    .iter()
+                    .filter(|container| container.name.as_str() == name)
+                    .collect(),
+                share,
+            };
+            of.status()
+        })
+        .collect()
+}
+
+/// One container, with all that is known of it.
+struct One<'a> {
+    case: &'a Case<'a>,
+    name: &'a str,
+    spec: Option<&'a api::Container>,
+    /// Newest first.
+    instances: Vec<&'a Container>,
+    /// Bytes that one termination message may have.
+    share: usize,
+}
+
+impl One<'_> {
+    fn status(&self) -> ContainerStatus {
+        let newest = self.instances.first().copied();
+        let previous = self.previous();
+        let mut state = match newest {
+            Some(container) => self.state_of(container),
+            None => waiting(Some("ContainerCreating"), None),
+        };
+        let mut last = match self.instances.get(1) {
+            Some(container) => self.state_of(container),
+            None => previous
+                .filter(|_| newest.is_none())
+                .map(left_over)
+                .unwrap_or_default(),
+        };
+        if let Some(word) = self.why_waiting(newest) {
+            if state.terminated.is_some() {
+                last = std::mem::take(&mut state);
+            }
+            state = word;
+        }
+        let running = state.running.is_some();
+        let image = newest.map(|container| container.image.clone());
+        let spec_image = || self.spec.and_then(|spec| spec.image.clone());
+        let attempt = newest
+            .map(|container| container.attempt)
+            .or_else(|| self.memory().and_then(|memory| memory.attempt))
+            .map_or(0, |attempt| i32::try_from(attempt).unwrap_or(i32::MAX));
+        ContainerStatus {
+            name: self.name.to_owned(),
+            container_id: newest.map(|container| docker_id(container)),
+            image: image
+                .filter(|image| !image.is_empty())
+                .or_else(spec_image)
+                .unwrap_or_default(),
+            image_id: newest.map_or(String::new(), |container| container.image_id.clone()),
+            state: Some(state),
+            last_state: Some(last),
+            ready: running,
+            started: Some(running),
+            restart_count: attempt.max(previous.map_or(0, |previous| previous.restart_count)),
+            allocated_resources: self.spec.and_then(|spec| {
+                let resources = spec.resources.as_ref()?;
+                resources.requests.clone().filter(|asked| !asked.is_empty())
+            }),
+            resources: newest.and_then(|_| self.spec?.resources.clone()),
+            volume_mounts: newest.and_then(|_| self.volume_mounts()),
+            ..ContainerStatus::default()
+        }
+    }
+
+    fn previous(&self) -> Option<&ContainerStatus> {
+        let statuses = self.case.previous?.container_statuses.as_ref()?;
+        statuses.iter().find(|status| status.name == self.name)
+    }
+
+    fn memory(&self) -> Option<&ContainerMemory> {
+        let name = ContainerName(self.name.to_owned());
+        self.case.memory?.containers.get(&name)
+    }
+
+    fn volume_mounts(&self) -> Option<Vec<VolumeMountStatus>> {
+        let mounts = self.spec?.volume_mounts.as_ref()?;
+        let status = |mount: &api::VolumeMount| {
+            let read_only = mount.read_only.filter(|&read_only| read_only);
+            VolumeMountStatus {
+                name: mount.name.clone(),
+                mount_path: mount.mount_path.clone(),
+                read_only,
+                recursive_read_only: read_only.map(|_| "Disabled".to_owned()),
+                ..VolumeMountStatus::default()
+            }
+        };
+        Some(mounts.iter().map(status).collect())
+    }
+
+    fn state_of(&self, container: &Container) -> api::ContainerState {
+        match &container.state {
+            ContainerState::Created => waiting(None, None),
+            ContainerState::Running { started } => api::ContainerState {
+                running: Some(ContainerStateRunning {
+                    started_at: Some(time(*started)),
+                }),
+                ..api::ContainerState::default()
+            },
+            ContainerState::Exited(exit) => terminated(ContainerStateTerminated {
+                exit_code: exit.code,
+                reason: Some(exit.reason.clone()),
+                message: Some(self.capped(&exit.message)).filter(|text| !text.is_empty()),
+                started_at: Some(time(exit.started)),
+                finished_at: Some(time(exit.finished)),
+                container_id: Some(docker_id(container)),
+                signal: None,
+            }),
+            ContainerState::Unknown { word } => terminated(ContainerStateTerminated {
+                exit_code: 137,
+                reason: Some("ContainerStatusUnknown".to_owned()),
+                message: Some(format!("dockerd says it is {word}")),
+                container_id: Some(docker_id(container)),
+                ..ContainerStateTerminated::default()
+            }),
+        }
+    }
+
+    fn capped(&self, text: &str) -> String {
+        if text.len() <= self.share {
+            return text.to_owned();
+        }
+        let fits = (0..=self.share).rev().find_map(|end| text.get(..end));
+        fits.unwrap_or_default().to_owned()
+    }
+
+    /// Why it is not started although it should be; `None` when it runs, is finished, or is just about to start.
+    fn why_waiting(&self, newest: Option<&Container>) -> Option<api::ContainerState> {
+        let policy = self.case.spec()?.restart_policy.as_deref();
+        let memory = self.memory()?;
+        let exit = match newest.map(|container| &container.state) {
+            Some(ContainerState::Running { .. }) => return None,
+            Some(ContainerState::Exited(exit)) if !is_restarted(policy, exit.code) => return None,
+            Some(ContainerState::Exited(exit)) => Some(exit),
+            Some(ContainerState::Created | ContainerState::Unknown { .. }) | None => None,
+        };
+        if let Some(text) = exit.and_then(|exit| self.crash_text(memory, exit)) {
+            return Some(waiting(Some("CrashLoopBackOff"), Some(text)));
+        }
+        let (reason, message) = self.failure_words(memory.failure.as_ref()?);
+        Some(waiting(Some(&reason), Some(message)))
+    }
+
+    fn crash_text(&self, memory: &ContainerMemory, exit: &Exit) -> Option<String> {
+        crash_wait(memory, exit, self.case.now)?;
+        let wait = Duration::from_millis(memory.crash?.wait_ms);
+        let (key, uid) = (self.case.key, self.case.uid);
+        Some(format!(
+            "back-off {} restarting failed container={} pod={}_{}({uid})",
+            go_duration(wait),
+            self.name,
+            key.name,
+            key.namespace
+        ))
+    }
+
+    /// A pull that failed once shows its own words, one that failed again is backed off, as with a kubelet.
+    fn failure_words(&self, failure: &Failure) -> (String, String) {
+        let word = failure.reason.as_str();
+        let backs_off = match failure.reason {
+            FailReason::ErrImagePull | FailReason::RegistryUnavailable => failure.times > 1,
+            FailReason::CreateContainerConfigError
+            | FailReason::CreateContainerError
+            | FailReason::RunContainerError
+            | FailReason::ErrImageNeverPull
+            | FailReason::ImageInspectError
+            | FailReason::InvalidImageName
+            | FailReason::CreatePodSandboxError
+            | FailReason::FailedMount
+            | FailReason::KillContainerError
+            | FailReason::JobError => false,
+        };
+        if backs_off {
+            let image = self.spec.and_then(|spec| spec.image.as_deref());
+            let text = format!(
+                "Back-off pulling image \"{}\": {word}: {}",
+                image.unwrap_or_default(),
+                failure.message
+            );
+            ("ImagePullBackOff".to_owned(), text)
+        } else {
+            (word.to_owned(), failure.message.clone())
+        }
+    }
+}
+
+fn docker_id(container: &Container) -> String {
+    format!("docker://{}", container.id.0)
+}
+
+fn waiting(reason: Option<&str>, message: Option<String>) -> api::ContainerState {
+    api::ContainerState {
+        waiting: Some(ContainerStateWaiting {
+            reason: reason.map(str::to_owned),
+            message: message.filter(|text| !text.is_empty()),
+        }),
+        ..api::ContainerState::default()
+    }
+}
+
+fn terminated(ended: ContainerStateTerminated) -> api::ContainerState {
+    api::ContainerState {
+        terminated: Some(ended),
+        ..api::ContainerState::default()
+    }
+}
+
+/// The last state of a container of which dockerd knows nothing any more.
+fn left_over(previous: &ContainerStatus) -> api::ContainerState {
+    let state = previous.state.clone().unwrap_or_default();
+    if state.terminated.is_some() {
+        state
+    } else if let Some(ran) = state.running {
+        terminated(ContainerStateTerminated {
+            exit_code: 137,
+            reason: Some("ContainerStatusUnknown".to_owned()),
+            message: Some(LOST.to_owned()),
+            started_at: ran.started_at,
+            ..ContainerStateTerminated::default()
+        })
+    } else {
+        previous.last_state.clone().unwrap_or_default()
+    }
+}
+
+/// A duration as Go prints whole seconds: `10s`, `1m20s`, `1h0m5s`.
+fn go_duration(wait: Duration) -> String {
+    let seconds = wait.as_secs();
+    let (hours, minutes, rest) = (seconds / 3600, seconds / 60 % 60, seconds % 60);
+    match (hours, minutes) {
+        (0, 0) => format!("{rest}s"),
+        (0, _) => format!("{minutes}m{rest}s"),
+        _ => format!("{hours}h{minutes}m{rest}s"),
+    }
+}

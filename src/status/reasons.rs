@@ -1,0 +1,119 @@
+//! Why a pod does not run as wanted, and when that is tried again.
+
+use serde::{Deserialize, Serialize};
+
+use super::backoff::crash_wait;
+use super::phase::is_restarted;
+use super::pod::Case;
+use crate::pod::ContainerName;
+use crate::state::{Container, ContainerMemory, ContainerState, Exit, Failure, Pull};
+use crate::sys::Mono;
+
+/// One thing that keeps a pod from running.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Reason {
+    /// Which container; `None`: the pod as a whole.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub container: Option<String>,
+    /// The kubelet's word, or one of ours for what a kubelet does not tell.
+    pub reason: String,
+    /// The sentence.
+    pub message: String,
+    /// When it is tried again, on the clock that counts from boot; `None`: nothing is waited for by the clock.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub next_attempt: Option<Mono>,
+}
+
+/// All reasons, the pod's own first, then by container in the order of the manifest. Empty when all is well.
+pub fn reasons(case: &Case<'_>) -> Vec<Reason> {
+    let mut out = Vec::new();
+    let Some(spec) = case.spec() else {
+        return out;
+    };
+    if let Some(failure) = case.memory.and_then(|memory| memory.failure.as_ref()) {
+        out.push(of_failure(None, failure));
+    }
+    for container in &spec.containers {
+        let name = ContainerName(container.name.clone());
+        let instances = case.there.map_or(&[][..], |there| &there.containers);
+        let newest = instances.iter().find(|instance| instance.name == name);
+        let memory = case
+            .memory
+            .and_then(|memory| memory.containers.get(&name))
+            .cloned()
+            .unwrap_or_default();
+        let policy = spec.restart_policy.as_deref();
+        out.extend(of_container(case, &name, (newest, &memory), policy));
+    }
+    out
+}
+
+fn of_container(
+    case: &Case<'_>,
+    name: &ContainerName,
+    (newest, memory): (Option<&Container>, &ContainerMemory),
+    policy: Option<&str>,
+) -> Option<Reason> {
+    let state = newest.map(|newest| &newest.state);
+    let reason = |word: &str, message: String, next_attempt| Reason {
+        container: Some(name.0.clone()),
+        reason: word.to_owned(),
+        message,
+        next_attempt,
+    };
+    let exit = match state {
+        Some(ContainerState::Running { .. }) => return None,
+        Some(ContainerState::Exited(exit)) => Some(exit),
+        Some(ContainerState::Unknown { word }) => {
+            let text = format!("dockerd says it is {word}; it is removed and made anew");
+            return Some(reason("ContainerStatusUnknown", text, None));
+        }
+        Some(ContainerState::Created) | None => None,
+    };
+    if let Some(exit) = exit.filter(|exit| !is_restarted(policy, exit.code)) {
+        let policy = policy.unwrap_or_default();
+        let text = format!(
+            "{}, not started again (restartPolicy {policy})",
+            ended(exit)
+        );
+        return (exit.code != 0).then(|| reason(&exit.reason, text, None));
+    }
+    if let Some((exit, wait)) =
+        exit.and_then(|exit| Some((exit, crash_wait(memory, exit, case.now)?)))
+    {
+        // In whole seconds of the clock, so that the same wait reads the same at each look.
+        let at = case.now.mono.after(wait).0.div_ceil(1000) * 1000;
+        return Some(reason("CrashLoopBackOff", ended(exit), Some(Mono(at))));
+    }
+    if let Some(failure) = &memory.failure {
+        return Some(of_failure(Some(name.0.clone()), failure));
+    }
+    if let Pull::Running(progress) = &memory.pull {
+        let text = format!(
+            "{} of {} bytes, {} of {} layers",
+            progress.bytes, progress.bytes_total, progress.layers, progress.layers_total
+        );
+        return Some(reason("Pulling", text, None));
+    }
+    None
+}
+
+fn of_failure(container: Option<String>, failure: &Failure) -> Reason {
+    Reason {
+        container,
+        reason: failure.reason.as_str().to_owned(),
+        message: failure.message.clone(),
+        next_attempt: Some(failure.retry),
+    }
+}
+
+/// How a container ended, in words.
+fn ended(exit: &Exit) -> String {
+    let base = format!("exited with {} ({})", exit.code, exit.reason);
+    if exit.message.is_empty() {
+        base
+    } else {
+        format!("{base}: {}", exit.message)
+    }
+}

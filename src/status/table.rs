@@ -1,0 +1,184 @@
+//! The rows of `staticlet status`, by the rules of `kubectl get pods -o wide`.
+
+use std::time::Duration;
+
+use k8s_openapi::api::core::v1::{ContainerStatus, Pod, PodStatus};
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
+
+use crate::sys::Wall;
+
+/// One line of the table.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Row {
+    /// The cells, in the order of [`HEADER`].
+    pub cells: [String; 8],
+    /// Every container is ready, and the pod is not on its way out; or it has done all it should.
+    pub is_well: bool,
+}
+
+/// The names of the columns.
+const HEADER: [&str; 8] = [
+    "NAMESPACE",
+    "NAME",
+    "READY",
+    "STATUS",
+    "RESTARTS",
+    "AGE",
+    "IP",
+    "NODE",
+];
+
+/// The row of a pod.
+///
+/// Source: Kubernetes 1.36 `pkg/printers/internalversion/printers.go` printPod. The age counts from `status.startTime`,
+/// since a static pod has no time of creation.
+pub fn row(pod: &Pod, now: Wall) -> Row {
+    let empty = PodStatus::default();
+    let status = pod.status.as_ref().unwrap_or(&empty);
+    let spec = pod.spec.as_ref();
+    let statuses = status.container_statuses.as_deref().unwrap_or_default();
+    let total = spec
+        .map_or(0, |spec| spec.containers.len())
+        .max(statuses.len());
+    let ready = statuses.iter().filter(|s| s.ready && is_running(s)).count();
+    let word = word(pod, status);
+    let text = |text: Option<&String>| match text {
+        Some(text) if !text.is_empty() => text.clone(),
+        _ => "<none>".to_owned(),
+    };
+    let age = status.start_time.as_ref().map(|start| since(start, now));
+    let leaves = pod.metadata.deletion_timestamp.is_some();
+    Row {
+        is_well: !leaves && (word == "Completed" || (total > 0 && ready == total)),
+        cells: [
+            text(pod.metadata.namespace.as_ref()),
+            text(pod.metadata.name.as_ref()),
+            format!("{ready}/{total}"),
+            word,
+            restarts(statuses, now),
+            age.unwrap_or_else(|| "<unknown>".to_owned()),
+            text(status.pod_ip.as_ref()),
+            text(spec.and_then(|spec| spec.node_name.as_ref())),
+        ],
+    }
+}
+
+fn is_running(status: &ContainerStatus) -> bool {
+    status.state.as_ref().is_some_and(|s| s.running.is_some())
+}
+
+/// The STATUS column: the word of the first container that has one, else the phase.
+fn word(pod: &Pod, status: &PodStatus) -> String {
+    let phase = status.phase.clone().unwrap_or_default();
+    let mut word = status
+        .reason
+        .clone()
+        .filter(|reason| !reason.is_empty())
+        .unwrap_or_else(|| phase.clone());
+    let mut runs = false;
+    for container in status.container_statuses.iter().flatten().rev() {
+        let state = container.state.clone().unwrap_or_default();
+        let waits = state.waiting.and_then(|waiting| waiting.reason);
+        if let Some(reason) = waits.filter(|reason| !reason.is_empty()) {
+            word = reason;
+        } else if let Some(ended) = state.terminated {
+            word = match (
+                ended.reason.filter(|reason| !reason.is_empty()),
+                ended.signal,
+            ) {
+                (Some(reason), _) => reason,
+                (None, Some(signal)) if signal != 0 => format!("Signal:{signal}"),
+                (None, _) => format!("ExitCode:{}", ended.exit_code),
+            };
+        } else if container.ready && state.running.is_some() {
+            runs = true;
+        }
+    }
+    if word == "Completed" && runs {
+        let ready =
+            |c: &k8s_openapi::api::core::v1::PodCondition| c.type_ == "Ready" && c.status == "True";
+        let is_ready = status.conditions.iter().flatten().any(ready);
+        word = if is_ready { "Running" } else { "NotReady" }.to_owned();
+    }
+    let terminal = phase == "Succeeded" || phase == "Failed";
+    if pod.metadata.deletion_timestamp.is_some() && !terminal {
+        word = "Terminating".to_owned();
+    }
+    word
+}
+
+/// The RESTARTS column: `2 (5s ago)`.
+fn restarts(statuses: &[ContainerStatus], now: Wall) -> String {
+    let count: i64 = statuses.iter().map(|s| i64::from(s.restart_count)).sum();
+    let newest = statuses
+        .iter()
+        .filter_map(|status| status.last_state.as_ref()?.terminated.as_ref())
+        .filter_map(|ended| ended.finished_at.as_ref())
+        .max_by_key(|at| at.0);
+    match newest {
+        Some(at) if count > 0 => format!("{count} ({} ago)", since(at, now)),
+        _ => count.to_string(),
+    }
+}
+
+fn since(at: &Time, now: Wall) -> String {
+    age(now.since(Wall(at.0.as_microsecond())))
+}
+
+/// A span of time as kubectl prints it: `12s`, `3m4s`, `5h7m`, `2d3h`.
+///
+/// Source: apimachinery `util/duration/duration.go` HumanDuration.
+pub fn age(span: Duration) -> String {
+    let seconds = span.as_secs();
+    let (minutes, hours) = (seconds / 60, seconds / 3600);
+    let (days, years) = (hours / 24, hours / 24 / 365);
+    let two = |large: u64, unit: char, small: u64, rest: char| match small {
+        0 => format!("{large}{unit}"),
+        small => format!("{large}{unit}{small}{rest}"),
+    };
+    if seconds < 120 {
+        format!("{seconds}s")
+    } else if minutes < 10 {
+        two(minutes, 'm', seconds % 60, 's')
+    } else if minutes < 180 {
+        format!("{minutes}m")
+    } else if hours < 8 {
+        two(hours, 'h', minutes % 60, 'm')
+    } else if hours < 48 {
+        format!("{hours}h")
+    } else if days < 8 {
+        two(days, 'd', hours % 24, 'h')
+    } else if days < 2 * 365 {
+        format!("{days}d")
+    } else if years < 8 {
+        two(years, 'y', days % 365, 'd')
+    } else {
+        format!("{years}y")
+    }
+}
+
+/// The table with its header, columns three blanks apart as kubectl sets them. Empty without rows.
+pub fn render(rows: &[Row]) -> String {
+    if rows.is_empty() {
+        return String::new();
+    }
+    let mut widths = HEADER.map(str::len);
+    for row in rows {
+        for (width, cell) in widths.iter_mut().zip(&row.cells) {
+            *width = (*width).max(cell.chars().count());
+        }
+    }
+    let line = |cells: &[&str]| {
+        let padded = cells
+            .iter()
+            .zip(widths)
+            .map(|(cell, width)| format!("{cell:width$}   "));
+        padded.collect::<String>().trim_end().to_owned() + "\n"
+    };
+    let mut out = line(&HEADER);
+    for row in rows {
+        let cells: Vec<&str> = row.cells.iter().map(String::as_str).collect();
+        out.push_str(&line(&cells));
+    }
+    out
+}
