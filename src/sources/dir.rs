@@ -192,6 +192,11 @@ impl DirSource {
         out
     }
 
+    /// Makes a look due at once.
+    pub(super) fn rescan(&mut self) {
+        self.due = Mono(0);
+    }
+
     fn wake(&mut self, at: Mono) {
         self.due = self.due.min(at);
     }

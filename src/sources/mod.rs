@@ -138,6 +138,13 @@ impl Sources {
         }
     }
 
+    /// Makes a look due at once.
+    pub fn rescan(&mut self) {
+        if let Some(dir) = &mut self.dir {
+            dir.rescan();
+        }
+    }
+
     /// When the next look is due; long past when one is due at once.
     pub fn due(&self) -> Mono {
         self.dir.as_ref().map_or(Mono(u64::MAX), DirSource::due)

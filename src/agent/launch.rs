@@ -1,0 +1,118 @@
+//! From a decision to a job: the request it is given, and what is remembered of it.
+
+use crate::decide::{Action, Step};
+use crate::jobs::{PodRequest, PullRequest, Request};
+use crate::pod::{ContainerName, SpecHash};
+use crate::state::{Desired, DockerFacts, JobKey, Node};
+
+/// What goes into [`crate::state::Event::JobStarted`].
+#[derive(Default)]
+pub(super) struct Started {
+    pub(super) what: String,
+    pub(super) wants: Option<SpecHash>,
+    pub(super) starts: Vec<ContainerName>,
+    pub(super) sandbox: bool,
+}
+
+/// The job of an action; `None` for an action that is none.
+pub(super) fn request(
+    action: &Action,
+    node: &Node,
+    desired: &Desired,
+    docker: &DockerFacts,
+) -> Option<(JobKey, Request, Started)> {
+    let (node, docker) = (node.clone(), docker.clone());
+    match action {
+        Action::Cancel { .. } => None,
+        Action::Pull {
+            key,
+            container,
+            image,
+            ..
+        } => {
+            let wanted = desired.pods.get(key)?;
+            let started = Started {
+                what: format!("pull {image}"),
+                wants: Some(wanted.pod.hash.clone()),
+                ..Started::default()
+            };
+            let request = PullRequest {
+                node,
+                docker,
+                image: image.clone(),
+                local_will_do: true,
+            };
+            Some((
+                JobKey::Pull(key.clone(), container.clone()),
+                Request::Pull(request),
+                started,
+            ))
+        }
+        Action::Pod {
+            key, uid, steps, ..
+        } => {
+            let builds = |step: &Step| match step {
+                Step::Volumes | Step::Sandbox { .. } | Step::Start { .. } => true,
+                Step::Stop { .. } | Step::Remove { .. } | Step::Cleanup => false,
+            };
+            let pod = desired
+                .pods
+                .get(key)
+                .map(|wanted| &wanted.pod)
+                .filter(|pod| pod.uid == *uid);
+            let pod = pod.filter(|_| steps.iter().any(builds));
+            let started = Started {
+                what: words(steps),
+                wants: pod.map(|pod| pod.hash.clone()),
+                starts: steps
+                    .iter()
+                    .filter_map(started_container)
+                    .cloned()
+                    .collect(),
+                sandbox: steps
+                    .iter()
+                    .any(|step| matches!(step, Step::Sandbox { .. })),
+            };
+            let pod = pod.map(|pod| (**pod).clone());
+            let request = PodRequest {
+                node,
+                docker,
+                key: key.clone(),
+                uid: uid.clone(),
+                pod,
+                steps: steps.clone(),
+            };
+            Some((
+                JobKey::Pod(key.clone()),
+                Request::Pod(Box::new(request)),
+                started,
+            ))
+        }
+    }
+}
+
+/// The steps in a few words, for the log and for `status`.
+pub(super) fn words(steps: &[Step]) -> String {
+    let word = |step: &Step| match step {
+        Step::Volumes => "volumes".to_owned(),
+        Step::Sandbox { attempt } => format!("sandbox {attempt}"),
+        Step::Start {
+            container, attempt, ..
+        } => format!("start {container} {attempt}"),
+        Step::Stop { containers } => format!("stop {}", containers.len()),
+        Step::Remove { containers } => format!("remove {}", containers.len()),
+        Step::Cleanup => "clean up".to_owned(),
+    };
+    steps.iter().map(word).collect::<Vec<_>>().join(", ")
+}
+
+fn started_container(step: &Step) -> Option<&ContainerName> {
+    match step {
+        Step::Start { container, .. } => Some(container),
+        Step::Volumes
+        | Step::Sandbox { .. }
+        | Step::Stop { .. }
+        | Step::Remove { .. }
+        | Step::Cleanup => None,
+    }
+}

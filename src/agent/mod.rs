@@ -1,0 +1,314 @@
+//! The loop: the only room that sees every other.
+//!
+//! One thread, one `poll`. What rings (a signal, a job, inotify) only makes a look due; what happened is then read from
+//! the directory and from dockerd. Invariants: the loop waits for nothing but `poll` and the short reads of a look, each
+//! with a deadline; after a job has ended its pod is left alone until the next look; whatever is lost here is relearnt.
+//! Start reading at [`Agent::turn`].
+
+mod launch;
+mod pace;
+mod tell;
+
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::time::Duration;
+
+use log::{info, warn};
+
+use crate::config::Settings;
+use crate::decide::{Action, Decision, Limits, decide};
+use crate::jobs::{Jobs, Request};
+use crate::observe::Observer;
+use crate::pod::{PodKey, PodUid};
+use crate::publish::{Publisher, World};
+use crate::sources::{SourceSettings, Sources};
+use crate::state::{Desired, Event, JobEnd, JobKey, Memory, Observed, Report};
+use crate::sys::{self, Lock, Mono, Now, Signal, Signals, files};
+use pace::Pace;
+use tell::Teller;
+
+/// Runs until SIGTERM or SIGINT; the pods go on without it.
+///
+/// # Errors
+/// Only at the start: another agent has the root directory, or the directories cannot be made.
+pub fn run(settings: Settings) -> sys::Result<()> {
+    let signals = Signals::block()?;
+    let root_dir = Path::new(&settings.node.root_dir);
+    files::make_dir(root_dir, 0o750)?;
+    let _lock = Lock::take(&root_dir.join("agent.lock"))?;
+    let mut agent = Agent::new(settings);
+    info!(node:% = agent.settings.node.name; "agent started");
+    loop {
+        for signal in signals.read() {
+            match signal {
+                Signal::Terminate => {
+                    info!("agent ends, pods go on");
+                    return Ok(());
+                }
+                Signal::Reload => agent.reload(),
+                Signal::Child => {}
+            }
+        }
+        let until = agent.turn(sys::now());
+        let mut fds = agent.jobs.fds();
+        fds.extend(agent.sources.fds());
+        fds.push(signals.fd());
+        sys::poll(&fds, until);
+    }
+}
+
+struct Agent {
+    settings: Settings,
+    limits: Limits,
+    sources: Sources,
+    observer: Observer,
+    jobs: Jobs,
+    memory: Memory,
+    desired: Desired,
+    /// The last look that went well.
+    observed: Observed,
+    /// Why dockerd could not be read the last time; while there is a reason, nothing is decided.
+    docker_error: Option<String>,
+    pace: Pace,
+    publisher: Publisher,
+    teller: Teller,
+}
+
+impl Agent {
+    fn new(settings: Settings) -> Agent {
+        Agent {
+            limits: Limits {
+                pod_jobs: POD_JOBS,
+                pulls: PULLS,
+            },
+            sources: Sources::new(source_settings(&settings)),
+            observer: Observer::new(&settings.node),
+            jobs: Jobs::default(),
+            memory: Memory::default(),
+            desired: Desired::default(),
+            observed: Observed::default(),
+            docker_error: Some("not looked at yet".to_owned()),
+            pace: Pace::new(settings.file_check),
+            publisher: Publisher::new(&settings.node),
+            teller: Teller::default(),
+            settings,
+        }
+    }
+
+    /// One turn: take in what rang, look where it is due, decide, act, publish. Returns when the next turn is due.
+    fn turn(&mut self, now: Now) -> Mono {
+        self.sources.ring(now);
+        for event in self.jobs.events(now) {
+            self.take(event, now);
+        }
+        if self.sources.due() <= now.mono {
+            self.read_sources(now);
+        }
+        if self.pace.is_due(now.mono) {
+            self.look();
+        }
+        let decision = self.think();
+        self.publish();
+        let wake = decision.wake.map(|wake| wake.at);
+        let due = [
+            Some(self.sources.due()),
+            Some(self.pace.due()),
+            self.jobs.due(),
+            wake,
+        ];
+        due.into_iter().flatten().min().unwrap_or(self.pace.due())
+    }
+
+    /// SIGHUP: everything is read again.
+    fn reload(&mut self) {
+        info!("reading everything again");
+        self.sources.rescan();
+        self.observer.stale(None);
+        self.pace.ring();
+    }
+
+    fn take(&mut self, event: Event, now: Now) {
+        match &event {
+            Event::JobSaid {
+                report: Report::Bell { id },
+                ..
+            } => {
+                if let Some(id) = id {
+                    self.observer.stale(Some(id));
+                }
+                self.pace.ring();
+            }
+            Event::JobSaid {
+                report: Report::Connected,
+                ..
+            } => {
+                self.observer.stale(None);
+                self.pace.ring();
+            }
+            Event::JobEnded {
+                job: JobKey::Events,
+                end,
+            } => self.pace.events_lost(end != &JobEnd::Cancelled, now.mono),
+            Event::JobEnded { .. } => self.pace.ring(),
+            Event::JobSaid { .. } | Event::JobStarted { .. } | Event::JobCancelled { .. } => {}
+        }
+        self.fold(&event, now);
+    }
+
+    fn fold(&mut self, event: &Event, now: Now) {
+        let crash_wait_max =
+            Duration::from_secs(u64::from(self.settings.node.crash_wait_max_seconds));
+        self.memory.fold(event, crash_wait_max, now);
+        self.teller.event(event, &self.memory, now);
+    }
+
+    fn read_sources(&mut self, now: Now) {
+        let running: BTreeMap<&PodKey, &PodUid> = self
+            .observed
+            .pods
+            .values()
+            .map(|pod| (&pod.key, &pod.uid))
+            .collect();
+        let desired = self
+            .sources
+            .look(now, &|key| running.get(key).map(|uid| (*uid).clone()));
+        for message in self.sources.messages() {
+            tell::source(&message);
+        }
+        if desired != self.desired {
+            self.desired = desired;
+            self.pace.ring();
+        }
+    }
+
+    /// Reads dockerd. The clock is read before and after: what a look costs sets the pause to the next.
+    fn look(&mut self) {
+        let began = sys::now();
+        let result = self.observer.look();
+        let now = sys::now();
+        self.pace.looked(began.mono, now.mono, result.is_ok());
+        match result {
+            Ok(mut observed) => {
+                if self.docker_error.take().is_some() {
+                    self.teller.forget("dockerd");
+                    info!("dockerd answers");
+                }
+                observed.docker.oom_floor = observed.docker.oom_floor.max(self.memory.oom_floor);
+                self.teller.strangers(&observed.strangers);
+                self.memory.saw(&self.desired, &observed, now);
+                self.observed = observed;
+            }
+            Err(error) => {
+                let wait_ms = self.pace.due().since(now.mono).as_millis();
+                if self.teller.is_news("dockerd", &error.to_string(), now) {
+                    warn!(err:% = error, wait_ms; "dockerd cannot be read");
+                }
+                self.docker_error = Some(error.to_string());
+            }
+        }
+    }
+
+    /// Decides on what was seen last, and starts what was decided. Without a good look nothing is decided.
+    fn think(&mut self) -> Decision {
+        let now = sys::now();
+        if self.pace.is_events_due(now.mono) && !self.memory.jobs.contains_key(&JobKey::Events) {
+            let docker_socket = self.settings.node.docker_socket.clone();
+            self.start(
+                JobKey::Events,
+                &Request::Events { docker_socket },
+                launch::Started::default(),
+                now,
+            );
+        }
+        if self.docker_error.is_some() {
+            return Decision::default();
+        }
+        let decision = decide(
+            &self.desired,
+            &self.observed,
+            &self.memory,
+            self.limits,
+            now,
+        );
+        for action in &decision.actions {
+            self.act(action, now);
+        }
+        decision
+    }
+
+    fn act(&mut self, action: &Action, now: Now) {
+        tell::action(action);
+        if let Action::Cancel { job, .. } = action {
+            self.jobs.cancel(job);
+            return self.fold(&Event::JobCancelled { job: job.clone() }, now);
+        }
+        let node = &self.settings.node;
+        if let Some((key, request, started)) =
+            launch::request(action, node, &self.desired, &self.observed.docker)
+        {
+            self.start(key, &request, started, now);
+        }
+    }
+
+    /// A job that cannot be started counts as one that died: its work is tried again later.
+    fn start(&mut self, job: JobKey, request: &Request, started: launch::Started, now: Now) {
+        let result = self.jobs.start(job.clone(), request, now);
+        let launch::Started {
+            what,
+            wants,
+            starts,
+            sandbox,
+        } = started;
+        self.fold(
+            &Event::JobStarted {
+                job: job.clone(),
+                what,
+                wants,
+                starts,
+                sandbox,
+            },
+            now,
+        );
+        if let Err(error) = result {
+            warn!(err:% = error; "job cannot be started");
+            self.take(
+                Event::JobEnded {
+                    job,
+                    end: JobEnd::Died(error.to_string()),
+                },
+                now,
+            );
+        }
+    }
+
+    fn publish(&mut self) {
+        let world = World {
+            desired: &self.desired,
+            observed: &self.observed,
+            memory: &self.memory,
+            node: &self.settings.node,
+            docker_error: self.docker_error.as_deref(),
+        };
+        let now = sys::now();
+        if let Err(error) = self.publisher.publish(&world, now)
+            && self.teller.is_news("publish", &error.to_string(), now)
+        {
+            warn!(err:% = error; "state cannot be published");
+        }
+    }
+}
+
+fn source_settings(settings: &Settings) -> SourceSettings {
+    SourceSettings {
+        path: settings.manifest_path.clone(),
+        node_name: settings.node.name.clone(),
+        file_check: settings.file_check,
+        allow_unknown_fields: settings.allow_unknown_fields,
+    }
+}
+
+/// Pod jobs side by side. On two cores dockerd is busy with four; more make each of them later and none sooner.
+const POD_JOBS: usize = 8;
+
+/// Pulls side by side. One: a small image waits for a large one. Many: all of them are late.
+const PULLS: usize = 3;

@@ -1,0 +1,197 @@
+//! What the agent says in its log: each action once with its reason, each problem when it changes.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use log::{debug, info, warn};
+
+use super::launch::words;
+use crate::decide::Action;
+use crate::pod::{ContainerName, PodKey};
+use crate::sources::{Level, Message};
+use crate::state::{Event, JobEnd, JobKey, Memory, Report, Stranger};
+use crate::sys::{Mono, Now};
+
+/// The same problem is told again after this long.
+const AGAIN: Duration = Duration::from_secs(300);
+
+/// The progress of a pull is told this often.
+const PULL_EVERY: Duration = Duration::from_secs(10);
+
+/// Remembers what was told.
+#[derive(Default)]
+pub(super) struct Teller {
+    told: BTreeMap<String, (String, Mono)>,
+    pulls: BTreeMap<JobKey, Mono>,
+    strangers: Vec<Stranger>,
+}
+
+impl Teller {
+    /// Whether `text` about `what` differs from what was told last, or that was long ago.
+    pub(super) fn is_news(&mut self, what: &str, text: &str, now: Now) -> bool {
+        let told = self.told.get(what);
+        if told.is_some_and(|(last, at)| last == text && now.mono.since(*at) < AGAIN) {
+            return false;
+        }
+        self.told
+            .insert(what.to_owned(), (text.to_owned(), now.mono));
+        true
+    }
+
+    /// The problem is over: the next one about `what` is news.
+    pub(super) fn forget(&mut self, what: &str) {
+        self.told.remove(what);
+    }
+
+    /// Containers that claim to be ours and are not: each once.
+    pub(super) fn strangers(&mut self, strangers: &[Stranger]) {
+        for stranger in strangers
+            .iter()
+            .filter(|stranger| !self.strangers.contains(stranger))
+        {
+            warn!(id:% = stranger.id.short(), container:% = stranger.name, why:% = stranger.why;
+                "container has labels of ours that do not parse, it is left alone");
+        }
+        if self.strangers != strangers {
+            self.strangers = strangers.to_vec();
+        }
+    }
+
+    /// What happened to a job.
+    pub(super) fn event(&mut self, event: &Event, memory: &Memory, now: Now) {
+        match event {
+            Event::JobSaid { job, report } => self.report(job, report, memory, now),
+            Event::JobEnded { job, end } => {
+                self.pulls.remove(job);
+                self.ended(job, end, now);
+            }
+            Event::JobStarted { .. } | Event::JobCancelled { .. } => {}
+        }
+    }
+
+    fn ended(&mut self, job: &JobKey, end: &JobEnd, now: Now) {
+        let why = match end {
+            JobEnd::Done | JobEnd::Failed | JobEnd::Cancelled => return,
+            JobEnd::Deadline => "deadline passed, job killed",
+            JobEnd::Died(how) => how,
+        };
+        match job {
+            JobKey::Events => debug!(why; "event stream ended"),
+            JobKey::Pod(key) | JobKey::Pull(key, _) => {
+                if self.is_news(&format!("{key} job"), why, now) {
+                    warn!(pod:% = key, why; "job died");
+                }
+            }
+        }
+    }
+
+    fn report(&mut self, job: &JobKey, report: &Report, memory: &Memory, now: Now) {
+        let (key, of) = match job {
+            JobKey::Events => return,
+            JobKey::Pod(key) => (key, None),
+            JobKey::Pull(key, container) => (key, Some(container)),
+        };
+        match report {
+            Report::SandboxUp { id } => info!(pod:% = key, id:% = id.short(); "sandbox started"),
+            Report::Started {
+                container,
+                id,
+                attempt,
+            } => {
+                info!(pod:% = key, container:%, id:% = id.short(), attempt; "container started");
+            }
+            Report::ImageMissing { container } => {
+                debug!(pod:% = key, container:%; "image is not here");
+            }
+            Report::Pulling(progress) => {
+                let last = self.pulls.get(job);
+                if last.is_none_or(|last| now.mono.since(*last) >= PULL_EVERY) {
+                    self.pulls.insert(job.clone(), now.mono);
+                    let layers = format!("{}/{}", progress.layers, progress.layers_total);
+                    let bytes = format!("{}/{}", progress.bytes, progress.bytes_total);
+                    info!(pod:% = key, container:% = name(of), bytes:%, layers:%; "image is being pulled");
+                }
+            }
+            Report::Pulled { image_id, note } if note.is_empty() => {
+                info!(pod:% = key, container:% = name(of), image:% = image_id; "image pulled");
+            }
+            Report::Pulled { image_id, note } => {
+                warn!(pod:% = key, container:% = name(of), image:% = image_id, why:% = note; "local image used");
+            }
+            Report::Failed {
+                container,
+                reason,
+                message,
+            } => {
+                let container = container.as_ref().or(of);
+                let what = format!("{key} {} failed", name(container));
+                if self.is_news(&what, message, now) {
+                    let wait_ms = wait_ms(key, container, memory, now);
+                    warn!(pod:% = key, container:% = name(container), why:% = reason.as_str(), err:% = message, wait_ms;
+                        "step failed");
+                }
+            }
+            Report::OomFloor { floor } => {
+                if self.is_news("oom", &floor.to_string(), now) {
+                    warn!(pod:% = key, why:% = format!("dockerd may not give less than {floor} here");
+                        "oom_score_adj raised to what is allowed");
+                }
+            }
+            Report::Note { text } => {
+                if self.is_news(&format!("{key} note"), text, now) {
+                    warn!(pod:% = key, why:% = text; "pod job noticed");
+                }
+            }
+            Report::Bell { .. } | Report::Connected => {}
+        }
+    }
+}
+
+fn name(container: Option<&ContainerName>) -> &str {
+    container.map_or("-", ContainerName::as_str)
+}
+
+fn wait_ms(key: &PodKey, container: Option<&ContainerName>, memory: &Memory, now: Now) -> u128 {
+    let pod = memory.pods.get(key);
+    let failure = match container {
+        Some(container) => pod.and_then(|pod| pod.containers.get(container)?.failure.as_ref()),
+        None => pod.and_then(|pod| pod.failure.as_ref()),
+    };
+    failure.map_or(0, |failure| failure.retry.since(now.mono).as_millis())
+}
+
+/// An action, as it starts.
+pub(super) fn action(action: &Action) {
+    match action {
+        Action::Pod {
+            key, steps, why, ..
+        } => {
+            info!(pod:% = key, why:%, steps:% = words(steps); "pod job started");
+        }
+        Action::Pull {
+            key,
+            container,
+            image,
+            why,
+        } => {
+            info!(pod:% = key, container:%, image:%, why:%; "pull started");
+        }
+        Action::Cancel { job, why } => match job {
+            JobKey::Pod(key) | JobKey::Pull(key, _) => info!(pod:% = key, why:%; "job cancelled"),
+            JobKey::Events => {}
+        },
+    }
+}
+
+/// A message of the sources.
+pub(super) fn source(message: &Message) {
+    let pod = message
+        .pod
+        .as_ref()
+        .map_or_else(|| "-".to_owned(), PodKey::to_string);
+    let (file, why) = (&message.file, &message.why);
+    match message.level {
+        Level::Info => info!(file:%, pod:%, why:%; "{}", message.event),
+        Level::Warn => warn!(file:%, pod:%, why:%; "{}", message.event),
+    }
+}
