@@ -1,1 +1,39 @@
-//! (room under construction)
+//! What a pod becomes on Docker: the create bodies, the files beside them, and the labels that lead back.
+//!
+//! Pure. A [`ValidPod`], the node's settings and what dockerd can do go in; [`sandbox_body`] and [`container_body`] give
+//! what is sent to dockerd, [`volume_plans`] what has to be on disk before, [`hosts_file`] and [`resolv_conf`] the text
+//! of two files. Everything is as kubelet 1.36 with cri-dockerd does it unless a comment says otherwise. Deliberately
+//! absent: reading any file (the caller hands in what the node's files say) and any decision on when to do what. A
+//! [`Problem`] from here is a `CreateContainerConfigError`. Start reading at `sandbox.rs` and `container.rs`.
+
+mod amount;
+mod container;
+mod dns;
+mod env;
+mod expand;
+mod labels;
+pub mod paths;
+mod resources;
+mod sandbox;
+mod security;
+mod volumes;
+
+pub use container::{ContainerInput, ImageFacts, container_body};
+pub use dns::{Resolver, hostname, hosts_file, resolv_conf};
+pub use labels::{
+    Identity, ROOT_LABEL, Role, SANDBOX, container_name, read_identity, sandbox_name,
+};
+pub use resources::{Qos, qos};
+pub use sandbox::{SandboxInput, sandbox_body};
+pub use security::seccomp_file;
+pub use volumes::{HostPathKind, VolumePlan, volume_plans};
+
+use k8s_openapi::api::core::v1::PodSpec;
+
+use crate::pod::{Problem, ValidPod};
+
+/// The spec, which every valid pod has.
+fn pod_spec(pod: &ValidPod) -> Result<&PodSpec, Problem> {
+    let spec = pod.pod.spec.as_ref();
+    spec.ok_or_else(|| Problem::new("spec", "Required value"))
+}

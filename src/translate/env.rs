@@ -1,0 +1,179 @@
+//! A container's environment.
+//!
+//! There are no service variables (`FOO_SERVICE_HOST`): without a cluster there are no services.
+
+use k8s_openapi::api::core::v1::{
+    Container, EnvVar, EnvVarSource, ObjectFieldSelector, ResourceFieldSelector,
+};
+
+use super::amount::{MILLI, NANO, div_ceil, nano};
+use super::container::ContainerInput;
+use super::expand::expand;
+use super::{pod_spec, resources};
+use crate::pod::Problem;
+
+/// The variables in the order in which they were first named.
+pub(super) struct Environment(Vec<(String, String)>);
+
+impl Environment {
+    /// Resolves and expands every entry. An entry sees those before it; a name given twice keeps its first place and
+    /// takes its last value.
+    pub(super) fn of(input: &ContainerInput<'_>) -> Result<Environment, Problem> {
+        let mut env = Environment(Vec::new());
+        for (at, var) in input.container.env.iter().flatten().enumerate() {
+            let place = format!("spec.containers[{}].env[{at}]", input.container.name);
+            let value = env.value(input, var, &place)?;
+            match env.0.iter_mut().find(|(name, _)| *name == var.name) {
+                Some((_, old)) => *old = value,
+                None => env.0.push((var.name.clone(), value)),
+            }
+        }
+        Ok(env)
+    }
+
+    fn value(
+        &self,
+        input: &ContainerInput<'_>,
+        var: &EnvVar,
+        place: &str,
+    ) -> Result<String, Problem> {
+        let literal = var.value.as_deref().unwrap_or_default();
+        match &var.value_from {
+            Some(source) if literal.is_empty() => {
+                from_source(input, source, &format!("{place}.valueFrom"))
+            }
+            _ => Ok(self.expand(literal)),
+        }
+    }
+
+    /// A text with its `$(VAR)` replaced.
+    pub(super) fn expand(&self, text: &str) -> String {
+        expand(text, |name| {
+            let found = self.0.iter().find(|(known, _)| known == name);
+            found.map(|(_, value)| value.as_str())
+        })
+    }
+
+    /// As Docker wants it.
+    pub(super) fn lines(&self) -> Vec<String> {
+        let line = |(name, value): &(String, String)| format!("{name}={value}");
+        self.0.iter().map(line).collect()
+    }
+}
+
+fn from_source(
+    input: &ContainerInput<'_>,
+    source: &EnvVarSource,
+    place: &str,
+) -> Result<String, Problem> {
+    if let Some(field) = &source.field_ref {
+        return from_field(input, field, &format!("{place}.fieldRef.fieldPath"));
+    }
+    if let Some(resource) = &source.resource_field_ref {
+        return from_resource(input, resource, &format!("{place}.resourceFieldRef"));
+    }
+    Err(Problem::new(place, "not supported yet").hint("use fieldRef or resourceFieldRef"))
+}
+
+fn from_field(
+    input: &ContainerInput<'_>,
+    field: &ObjectFieldSelector,
+    place: &str,
+) -> Result<String, Problem> {
+    let meta = &input.pod.pod.metadata;
+    let spec = pod_spec(input.pod)?;
+    let subscript = |map: &str| {
+        let key = field.field_path.strip_prefix(map)?;
+        key.strip_prefix("['")?.strip_suffix("']")
+    };
+    let entry = |map: &Option<std::collections::BTreeMap<String, String>>, key: &str| {
+        let value = map.as_ref().and_then(|map| map.get(key));
+        value.cloned().unwrap_or_default()
+    };
+    if let Some(key) = subscript("metadata.labels") {
+        return Ok(entry(&meta.labels, key));
+    }
+    if let Some(key) = subscript("metadata.annotations") {
+        return Ok(entry(&meta.annotations, key));
+    }
+    let ips = || match (spec.host_network, input.pod_ips) {
+        (Some(true), _) => vec![input.node.ip.clone()],
+        (_, ips) => ips.to_vec(),
+    };
+    Ok(match field.field_path.as_str() {
+        "metadata.name" => input.pod.key.name.clone(),
+        "metadata.namespace" => input.pod.key.namespace.clone(),
+        "metadata.uid" => input.pod.uid.0.clone(),
+        "spec.nodeName" | "spec.host" => input.node.name.clone(),
+        "spec.serviceAccountName" => spec.service_account_name.clone().unwrap_or_default(),
+        "status.hostIP" | "status.hostIPs" => input.node.ip.clone(),
+        "status.podIP" => ips().into_iter().next().unwrap_or_default(),
+        "status.podIPs" => ips().join(","),
+        other => {
+            return Err(Problem::new(
+                place,
+                format!("{other:?} is not a field there is"),
+            ));
+        }
+    })
+}
+
+/// Source: Kubernetes 1.36 `pkg/api/v1/resource/helpers.go`.
+fn from_resource(
+    input: &ContainerInput<'_>,
+    field: &ResourceFieldSelector,
+    place: &str,
+) -> Result<String, Problem> {
+    let container = match field.container_name.as_deref().unwrap_or_default() {
+        "" => input.container,
+        name => other_container(input, name).ok_or_else(|| {
+            Problem::new(
+                format!("{place}.containerName"),
+                format!("no container {name:?}"),
+            )
+        })?,
+    };
+    let unknown = || {
+        Problem::new(
+            format!("{place}.resource"),
+            format!("{:?} is not supported", field.resource),
+        )
+    };
+    let (kind, resource) = field.resource.split_once('.').ok_or_else(unknown)?;
+    if !matches!(resource, "cpu" | "memory" | "ephemeral-storage") {
+        return Err(unknown());
+    }
+    let (quantity, is_limit) = match kind {
+        "limits" => (resources::limit(container, resource), true),
+        "requests" => (resources::request(container, resource), false),
+        _ => return Err(unknown()),
+    };
+    let mut amount = match quantity {
+        Some(quantity) => nano(quantity, place)?,
+        None => 0,
+    };
+    if amount == 0 && is_limit {
+        // What the node has in all; nothing of it is kept back for eviction, which there is none of.
+        let units = match resource {
+            "cpu" => u64::from(input.docker.cpus),
+            "memory" => input.docker.memory_bytes,
+            _ => input.disk_bytes,
+        };
+        amount = i128::from(units) * NANO;
+    }
+    let divisor = match field.divisor.as_ref().filter(|d| !d.0.is_empty()) {
+        Some(divisor) => nano(divisor, &format!("{place}.divisor"))?,
+        None => 0,
+    };
+    let divisor = if divisor > 0 { divisor } else { NANO };
+    let unit = if resource == "cpu" { MILLI } else { NANO };
+    let units = div_ceil(div_ceil(amount, unit), div_ceil(divisor, unit).max(1));
+    Ok(units.to_string())
+}
+
+fn other_container<'a>(input: &ContainerInput<'a>, name: &str) -> Option<&'a Container> {
+    let spec = input.pod.pod.spec.as_ref()?;
+    let all = spec.containers.iter();
+    all.chain(spec.init_containers.iter().flatten())
+        .find(|container| container.name == name)
+}
