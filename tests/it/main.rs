@@ -1,7 +1,14 @@
 //! Everything that needs neither Docker nor root: one binary, one sentence per module.
 
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::wildcard_enum_match_arm
+)]
+
 #[path = "../support/mod.rs"]
 mod support;
 
+mod captures;
 mod converge;
 mod decide;
