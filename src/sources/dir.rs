@@ -7,7 +7,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::ffi::{OsStr, OsString};
 use std::os::fd::BorrowedFd;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::time::Duration;
 
 use inotify::EventMask;
@@ -20,7 +20,7 @@ use super::Message;
 use super::conflict::Candidate;
 use super::file::Manifest;
 use super::judge::{Judgement, RETRY, Reader, judge};
-use super::scan::{self, Entry, Listing, Place, What};
+use super::scan::{self, Entry, Listing, Place, What, is_manifest, without_slashes};
 use super::settle::{self, Absence, Fate, Hint, Sight};
 use super::trouble::Troubles;
 use super::watch::{Ring, Watch};
@@ -413,21 +413,4 @@ impl DirSource {
         });
         self.troubles.refusals().chain(files).collect()
     }
-}
-
-fn is_manifest(name: &OsStr) -> bool {
-    let name = name.as_encoded_bytes();
-    [b".yaml".as_slice(), b".yml", b".json"]
-        .iter()
-        .any(|suffix| name.ends_with(suffix))
-}
-
-/// The path without the slashes at its end, which would make a link to a directory a directory.
-fn without_slashes(path: &Path) -> PathBuf {
-    let bytes = path.as_os_str().as_encoded_bytes();
-    let slashes = bytes.iter().rev().take_while(|byte| **byte == b'/').count();
-    if slashes == 0 || slashes == bytes.len() {
-        return path.to_owned();
-    }
-    path.components().collect()
 }

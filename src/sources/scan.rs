@@ -8,7 +8,7 @@ use std::fs::{self, File, Metadata, OpenOptions};
 use std::io::Read;
 use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::{FileTypeExt, MetadataExt, OpenOptionsExt};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use nix::fcntl::OFlag;
 
@@ -254,4 +254,22 @@ pub(super) fn read(path: &Path) -> Result<(Stamp, Vec<u8>)> {
         return Err(Error::new(doing(), Kind::TooBig, said));
     }
     Ok((after, bytes))
+}
+
+/// Whether a name is one of a manifest: those of backups and editors are not.
+pub(super) fn is_manifest(name: &OsStr) -> bool {
+    let name = name.as_encoded_bytes();
+    [b".yaml".as_slice(), b".yml", b".json"]
+        .iter()
+        .any(|suffix| name.ends_with(suffix))
+}
+
+/// The path without the slashes at its end, which would make a link to a directory a directory.
+pub(super) fn without_slashes(path: &Path) -> PathBuf {
+    let bytes = path.as_os_str().as_encoded_bytes();
+    let slashes = bytes.iter().rev().take_while(|byte| **byte == b'/').count();
+    if slashes == 0 || slashes == bytes.len() {
+        return path.to_owned();
+    }
+    path.components().collect()
 }
