@@ -1,0 +1,59 @@
+//! How long each call may take, and how large each answer may be.
+
+use std::time::Duration;
+
+/// What bounds one call in time.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Deadline {
+    /// The whole of it, body included.
+    Whole(Duration),
+    /// Each pause between two pieces of the answer; the whole may take any time.
+    Pause(Duration),
+    /// The head of the answer; the body may take any time and pause for any time.
+    Head(Duration),
+}
+
+impl Deadline {
+    /// The number, for messages.
+    pub(super) fn seconds(self) -> u64 {
+        let (Deadline::Whole(time) | Deadline::Pause(time) | Deadline::Head(time)) = self;
+        time.as_secs()
+    }
+}
+
+/// `/_ping`, `/info`, list, inspect, tag. They answer in milliseconds, also with hundreds of containers; the loop makes
+/// them itself, so longer means that probes and reports wait for a hung dockerd.
+pub(super) const READ: Deadline = Deadline::Whole(Duration::from_secs(5));
+
+/// Create, start, kill, remove, import. On a loaded disk they take tens of seconds and go on inside dockerd after we
+/// hang up; shorter means doing them twice. Kubelet: 2 min less a second for all of them.
+pub(super) const CHANGE: Deadline = Deadline::Whole(Duration::from_secs(119));
+
+/// What `stop` may take beyond the grace period: dockerd kills, waits 10 s for the kernel, kills again, then unmounts.
+const STOP_SLACK: Duration = Duration::from_secs(60);
+
+/// A stop with this grace period.
+pub(super) fn stop(grace_seconds: u32) -> Deadline {
+    Deadline::Whole(Duration::from_secs(u64::from(grace_seconds)) + STOP_SLACK)
+}
+
+/// A pull without a single line of progress. cri-dockerd: 1 min.
+pub(super) const PULL: Deadline = Deadline::Pause(Duration::from_secs(60));
+
+/// Events: dockerd sends the head at once, and then nothing at all while nothing happens, not even a keep-alive.
+pub(super) const EVENTS: Deadline = Deadline::Head(Duration::from_secs(5));
+
+/// The largest list: some 2.5 KB a container, so 13,000 of them.
+pub(super) const LIST_BYTES_MAX: usize = 32 << 20;
+
+/// Any other single object. A container with every field filled takes 20 KB.
+pub(super) const OBJECT_BYTES_MAX: usize = 4 << 20;
+
+/// An error body; only its first 600 bytes are ever shown.
+pub(super) const ERROR_BYTES_MAX: usize = 64 << 10;
+
+/// One line of a stream. Events carry all labels of a container.
+pub(super) const LINE_BYTES_MAX: usize = 1 << 20;
+
+/// What is read of a container's log; Docker splits lines at 16 KiB, so 500 of the longest.
+pub(super) const LOG_BYTES_MAX: usize = 8 << 20;
