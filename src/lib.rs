@@ -21,18 +21,34 @@
 //! Log fields are a closed list: `pod container id image attempt exit_code signal took_ms wait_ms deadline_ms bytes
 //! file url why err times`. `id` is 12 hex digits, `pod` is `namespace/name`.
 
-pub mod agent;
-pub mod cli;
-pub mod commands;
-pub mod config;
-pub mod decide;
-pub mod docker;
-pub mod jobs;
-pub mod observe;
-pub mod pod;
-pub mod publish;
-pub mod sources;
-pub mod state;
-pub mod status;
+// Each line stands alone, so that rustfmt leaves the order as it is.
+
 pub mod sys;
+
+pub mod pod;
+
+pub mod docker;
+
+pub mod state;
+
+pub mod sources;
+
 pub mod translate;
+
+pub mod observe;
+
+pub mod status;
+
+pub mod decide;
+
+pub mod jobs;
+
+pub mod publish;
+
+pub mod cli;
+
+pub mod config;
+
+pub mod agent;
+
+pub mod commands;

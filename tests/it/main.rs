@@ -12,3 +12,5 @@ mod support;
 mod captures;
 mod converge;
 mod decide;
+mod layers;
+mod tidy;

@@ -1,5 +1,6 @@
 //! Shared by the test binaries.
 #![allow(unreachable_pub, dead_code, missing_docs)]
 
+pub mod source;
 pub mod toy;
 pub mod world;
