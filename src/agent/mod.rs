@@ -1,6 +1,6 @@
 //! The loop: the only room that sees every other.
 //!
-//! One thread, one `poll`. What rings (a signal, a job, inotify) only makes a look due; what happened is then read from
+//! IO. One thread, one `poll`. What rings (a signal, a job, inotify) only makes a look due; what happened is then read from
 //! the directory and from dockerd. Invariants: the loop waits for nothing but `poll` and the short reads of a look, each
 //! with a deadline; after a job has ended its pod is left alone until the next look; whatever is lost here is relearnt.
 //! Start reading at [`Agent::turn`].

@@ -7,6 +7,7 @@ use crate::pod::{PodKey, PodUid, ValidPod};
 use crate::state::{DockerFacts, Node};
 
 /// One request.
+#[allow(clippy::large_enum_variant)] // one value a process
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub enum Request {

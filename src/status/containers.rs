@@ -92,7 +92,7 @@ impl One<'_> {
             .map_or(0, |attempt| i32::try_from(attempt).unwrap_or(i32::MAX));
         ContainerStatus {
             name: self.name.to_owned(),
-            container_id: newest.map(|container| docker_id(container)),
+            container_id: newest.map(docker_id),
             image: image
                 .filter(|image| !image.is_empty())
                 .or_else(spec_image)

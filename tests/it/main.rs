@@ -3,7 +3,10 @@
 #![allow(
     clippy::unwrap_used,
     clippy::expect_used,
-    clippy::wildcard_enum_match_arm
+    clippy::wildcard_enum_match_arm,
+    clippy::disallowed_methods,
+    clippy::cast_possible_truncation,
+    clippy::too_many_lines
 )]
 
 #[path = "../support/mod.rs"]
