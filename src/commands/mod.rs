@@ -1,1 +1,3 @@
-//! (room under construction)
+//! The commands a person or a parent process runs.
+
+pub mod pause;
