@@ -80,3 +80,48 @@ fn scale(suffix: &str) -> Option<(i128, i32)> {
         }
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn reads_what_kubernetes_reads() {
+        for (text, want) in [
+            ("0", Some(0)),
+            ("1", Some(NANO)),
+            ("1500m", Some(1500 * MILLI)),
+            ("1.5", Some(1500 * MILLI)),
+            (".5", Some(500 * MILLI)),
+            ("5.", Some(5 * NANO)),
+            ("100u", Some(100_000)),
+            ("1n", Some(1)),
+            ("0.1n", Some(1)),
+            ("1e3", Some(1000 * NANO)),
+            ("1E-3", Some(MILLI)),
+            ("1E", Some(NANO * 10_i128.pow(18))),
+            ("1.5Gi", Some(NANO * 3 * (1 << 29))),
+            ("12k", Some(12_000 * NANO)),
+            ("-1", Some(-NANO)),
+            ("+1", Some(NANO)),
+            ("", None),
+            ("Mi", None),
+            ("1K", None),
+            ("1mi", None),
+            ("1 Mi", None),
+            ("1.2.3", None),
+            ("0x1", None),
+            ("1e", None),
+            ("99999999999999999999999999999999999999E", None),
+        ] {
+            assert_eq!(read(text), want, "{text:?}");
+        }
+    }
+
+    #[test]
+    fn rounds_up() {
+        for (value, divisor, want) in [(0, 3, 0), (1, 3, 1), (3, 3, 1), (4, 3, 2), (-4, 3, -1)] {
+            assert_eq!(div_ceil(value, divisor), want, "{value}/{divisor}");
+        }
+    }
+}

@@ -89,7 +89,7 @@ pub fn container_body(input: &ContainerInput<'_>) -> Result<wire::CreateBody, Pr
         healthcheck: Some(wire::Healthcheck {
             test: vec!["NONE".into()],
         }),
-        host_config: host_config(input, spec, context)?,
+        host_config: host_config(input, spec, &context)?,
         ..wire::CreateBody::default()
     })
 }
@@ -97,7 +97,7 @@ pub fn container_body(input: &ContainerInput<'_>) -> Result<wire::CreateBody, Pr
 fn host_config(
     input: &ContainerInput<'_>,
     spec: &PodSpec,
-    context: Context<'_>,
+    context: &Context<'_>,
 ) -> Result<wire::HostConfig, Problem> {
     let ContainerInput { pod, docker, .. } = *input;
     let of_sandbox = format!("container:{}", input.sandbox.0);

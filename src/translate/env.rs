@@ -9,7 +9,7 @@ use k8s_openapi::api::core::v1::{
 use super::amount::{MILLI, NANO, div_ceil, nano};
 use super::container::ContainerInput;
 use super::expand::expand;
-use super::{pod_spec, resources};
+use super::{place_of, pod_spec, resources};
 use crate::pod::Problem;
 
 /// The variables in the order in which they were first named.
@@ -21,7 +21,7 @@ impl Environment {
     pub(super) fn of(input: &ContainerInput<'_>) -> Result<Environment, Problem> {
         let mut env = Environment(Vec::new());
         for (at, var) in input.container.env.iter().flatten().enumerate() {
-            let place = format!("spec.containers[{}].env[{at}]", input.container.name);
+            let place = format!("{}.env[{at}]", place_of(input.pod, input.container));
             let value = env.value(input, var, &place)?;
             match env.0.iter_mut().find(|(name, _)| *name == var.name) {
                 Some((_, old)) => *old = value,

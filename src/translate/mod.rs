@@ -28,9 +28,21 @@ pub use sandbox::{SandboxInput, sandbox_body};
 pub use security::seccomp_file;
 pub use volumes::{HostPathKind, VolumePlan, volume_plans};
 
-use k8s_openapi::api::core::v1::PodSpec;
+use k8s_openapi::api::core::v1::{Container, PodSpec};
 
 use crate::pod::{Problem, ValidPod};
+
+/// Where a container stands in the manifest, for a problem with it.
+fn place_of(pod: &ValidPod, container: &Container) -> String {
+    let containers = pod.pod.spec.iter().flat_map(|spec| &spec.containers);
+    match containers
+        .into_iter()
+        .position(|c| c.name == container.name)
+    {
+        Some(at) => format!("spec.containers[{at}]"),
+        None => format!("spec.containers[{}]", container.name),
+    }
+}
 
 /// The spec, which every valid pod has.
 fn pod_spec(pod: &ValidPod) -> Result<&PodSpec, Problem> {

@@ -4,7 +4,7 @@ use k8s_openapi::api::core::v1::{
     AppArmorProfile, Container, PodSecurityContext, SELinuxOptions, SeccompProfile, SecurityContext,
 };
 
-use super::{paths, pod_spec};
+use super::{paths, place_of, pod_spec};
 use crate::pod::{Problem, ValidPod};
 use crate::state::Node;
 
@@ -43,11 +43,11 @@ pub(super) struct ProcPaths {
 }
 
 /// The pod's and the container's settings, side by side; the container's win field by field.
-#[derive(Clone, Copy)]
 pub(super) struct Context<'a> {
     pod: Option<&'a PodSecurityContext>,
     container: Option<&'a SecurityContext>,
     name: &'a str,
+    place: String,
 }
 
 impl<'a> Context<'a> {
@@ -56,12 +56,12 @@ impl<'a> Context<'a> {
             pod: pod_spec(pod)?.security_context.as_ref(),
             container: container.security_context.as_ref(),
             name: &container.name,
+            place: place_of(pod, container),
         })
     }
 
     fn problem(&self, field: &str, text: impl Into<String>) -> Problem {
-        let place = format!("spec.containers[{}].securityContext.{field}", self.name);
-        Problem::new(place, text)
+        Problem::new(format!("{}.securityContext.{field}", self.place), text)
     }
 
     pub(super) fn is_privileged(&self) -> bool {

@@ -7,7 +7,7 @@ use std::collections::BTreeSet;
 use k8s_openapi::api::core::v1::{EmptyDirVolumeSource, HostPathVolumeSource, Volume, VolumeMount};
 
 use super::container::ContainerInput;
-use super::{amount, paths, pod_spec, resources};
+use super::{amount, paths, place_of, pod_spec, resources};
 use crate::docker::wire;
 use crate::pod::{Problem, ValidPod};
 use crate::state::{DockerFacts, Node};
@@ -110,7 +110,7 @@ pub fn volume_plans(
         .map(|(at, volume)| {
             let place = format!("spec.volumes[{at}]");
             match Kind::of(volume, &place)? {
-                Kind::EmptyDir(source) => empty_dir(pod, node, docker, volume, source),
+                Kind::EmptyDir(source) => empty_dir(pod, node, docker, (volume, source, &place)),
                 Kind::HostPath(source) => host_path(volume, source, &place),
             }
         })
@@ -138,16 +138,17 @@ fn empty_dir(
     pod: &ValidPod,
     node: &Node,
     docker: &DockerFacts,
-    volume: &Volume,
-    source: &EmptyDirVolumeSource,
+    (volume, source, place): (&Volume, &EmptyDirVolumeSource, &str),
 ) -> Result<VolumePlan, Problem> {
     let spec = pod_spec(pod)?;
-    let place = format!("spec.volumes[{}].emptyDir", volume.name);
     let tmpfs_bytes = match source.medium.as_deref().unwrap_or_default() {
         "" => None,
         "Memory" => {
             let size_limit = match &source.size_limit {
-                Some(limit) => Some(amount::whole(limit, &format!("{place}.sizeLimit"))?),
+                Some(limit) => Some(amount::whole(
+                    limit,
+                    &format!("{place}.emptyDir.sizeLimit"),
+                )?),
                 None => None,
             };
             let limits = [size_limit, resources::pod_memory_limit(spec)?];
@@ -156,7 +157,7 @@ fn empty_dir(
         }
         other => {
             return Err(Problem::new(
-                format!("{place}.medium"),
+                format!("{place}.emptyDir.medium"),
                 format!("{other:?} is not supported"),
             )
             .hint("use \"\" for disk or Memory"));
@@ -210,7 +211,7 @@ pub(super) fn mounts(input: &ContainerInput<'_>) -> Result<Vec<wire::Mount>, Pro
     let mut mounts = Vec::new();
     let mut own_hosts = false;
     for (at, mount) in container.volume_mounts.iter().flatten().enumerate() {
-        let place = format!("spec.containers[{}].volumeMounts[{at}]", container.name);
+        let place = format!("{}.volumeMounts[{at}]", place_of(input.pod, container));
         own_hosts |= mount.mount_path.trim_end_matches('/') == HOSTS_PATH;
         mounts.push(mount_of(input, mount, &place)?);
     }
