@@ -15,5 +15,7 @@ mod support;
 mod captures;
 mod converge;
 mod decide;
+mod golden;
+mod labels;
 mod layers;
 mod tidy;
