@@ -34,12 +34,24 @@ pub(super) struct Loser {
     pub(super) winner_key: PodKey,
 }
 
-/// Picks one manifest for each pod, and one pod for each UID. `before` says which was followed at the last look.
+/// What came out of it.
+#[derive(Debug, Default)]
+pub(super) struct Outcome {
+    /// Every pod that is wanted, each from one manifest.
+    pub(super) pods: BTreeMap<PodKey, DesiredPod>,
+    /// The other manifests, by source.
+    pub(super) losers: Vec<Loser>,
+    /// Which manifest is to stay. Those that were only first by name are not in it: as soon as it is known which
+    /// version runs, that one is followed.
+    pub(super) stays: BTreeMap<PodKey, Source>,
+}
+
+/// Picks one manifest for each pod, and one pod for each UID. `before` is `stays` of the last look.
 pub(super) fn resolve(
     candidates: Vec<Candidate>,
     before: &BTreeMap<PodKey, Source>,
     running: &dyn Fn(&PodKey) -> Option<PodUid>,
-) -> (BTreeMap<PodKey, DesiredPod>, Vec<Loser>) {
+) -> Outcome {
     let mut by_key: BTreeMap<PodKey, Vec<Candidate>> = BTreeMap::new();
     for candidate in candidates {
         by_key
@@ -48,6 +60,7 @@ pub(super) fn resolve(
             .push(candidate);
     }
     let mut losers = Vec::new();
+    let mut stays = BTreeMap::new();
     let mut winners: Vec<Candidate> = Vec::new();
     for (key, mut rivals) in by_key {
         let uid = if rivals.len() > 1 {
@@ -63,10 +76,15 @@ pub(super) fn resolve(
                 rival.source.clone(),
             )
         });
+        let alone = rivals.iter().filter(|rival| !rival.leaving).count() < 2;
         let mut rivals = rivals.into_iter();
         let Some(winner) = rivals.next() else {
             continue;
         };
+        let runs = uid.as_ref() == Some(&winner.pod.uid);
+        if alone || runs || before.get(&key) == Some(&winner.source) {
+            stays.insert(key.clone(), winner.source.clone());
+        }
         losers.extend(rivals.filter(|rival| !rival.leaving).map(|rival| Loser {
             source: rival.source,
             key: key.clone(),
@@ -75,16 +93,30 @@ pub(super) fn resolve(
         }));
         winners.push(winner);
     }
-    // Containers are told apart by UID, so two pods that claim the same one would be taken for one.
+    let (pods, twins) = one_pod_per_uid(winners, before);
+    for twin in &twins {
+        stays.remove(&twin.key);
+    }
+    losers.extend(twins);
+    losers.sort_by(|a, b| a.source.cmp(&b.source));
+    Outcome {
+        pods,
+        losers,
+        stays,
+    }
+}
+
+/// Containers are told apart by UID, so two pods that claim the same one would be taken for one.
+fn one_pod_per_uid(
+    mut winners: Vec<Candidate>,
+    before: &BTreeMap<PodKey, Source>,
+) -> (BTreeMap<PodKey, DesiredPod>, Vec<Loser>) {
     winners.sort_by_cached_key(|one| {
-        let key = &one.pod.key;
-        (
-            before.get(key) != Some(&one.source),
-            one.leaving,
-            one.source.clone(),
-        )
+        let is_new = before.get(&one.pod.key) != Some(&one.source);
+        (is_new, one.leaving, one.source.clone())
     });
-    let mut pods: BTreeMap<PodKey, DesiredPod> = BTreeMap::new();
+    let mut pods = BTreeMap::new();
+    let mut losers = Vec::new();
     let mut owners: BTreeMap<PodUid, (PodKey, Source)> = BTreeMap::new();
     for Candidate { pod, source, .. } in winners {
         let key = pod.key.clone();
@@ -100,7 +132,6 @@ pub(super) fn resolve(
         owners.insert(pod.uid.clone(), (key.clone(), source.clone()));
         pods.insert(key, DesiredPod { pod, source });
     }
-    losers.sort_by(|a, b| a.source.cmp(&b.source));
     (pods, losers)
 }
 
@@ -222,7 +253,7 @@ mod tests {
             let before = [(key("web"), file(before))].into();
             let running = |_: &PodKey| Some(PodUid(uid.to_owned()));
             let candidates = candidates.iter().map(|text| candidate(text)).collect();
-            let (pods, losers) = resolve(candidates, &before, &running);
+            let Outcome { pods, losers, .. } = resolve(candidates, &before, &running);
             let pods: Vec<Source> = pods.into_values().map(|pod| pod.source).collect();
             let losers: Vec<Source> = losers.into_iter().map(|loser| loser.source).collect();
             assert_eq!(
@@ -236,5 +267,28 @@ mod tests {
                 "{what}"
             );
         }
+    }
+
+    #[test]
+    fn a_conflict_is_decided_once() {
+        let look = |texts: &[&str], stays: &BTreeMap<PodKey, Source>, uid: &str| {
+            let candidates = texts.iter().map(|text| candidate(text)).collect();
+            resolve(candidates, stays, &|_| Some(PodUid(uid.to_owned())))
+        };
+        let by_name = look(&["a web 1", "b web 2"], &BTreeMap::new(), "");
+        assert_eq!(by_name.stays, BTreeMap::new(), "nobody knows yet what runs");
+        let runs = look(&["a web 1", "b web 2"], &by_name.stays, "2");
+        assert_eq!(runs.stays, [(key("web"), file("b"))].into());
+        let edited = look(&["a web 1", "b web 3"], &runs.stays, "1");
+        assert_eq!(edited.stays, runs.stays);
+
+        let first = look(&["b db 1"], &BTreeMap::new(), "");
+        let twin = look(&["a web 1", "b db 1"], &first.stays, "");
+        let again = look(&["a web 1", "b db 1"], &twin.stays, "");
+        assert_eq!(
+            (first.stays, twin.losers),
+            (again.stays, again.losers),
+            "one UID"
+        );
     }
 }

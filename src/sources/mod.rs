@@ -30,7 +30,7 @@ use crate::pod::{self, Origin, PodKey, PodUid, Problem, Reading};
 use crate::state::{Desired, Refusal, Source};
 use crate::sys::{Mono, Now, Wall};
 
-use conflict::Loser;
+use conflict::{Loser, Outcome};
 use dir::DirSource;
 
 /// Where manifests come from and how they are read.
@@ -50,7 +50,7 @@ pub struct SourceSettings {
 pub struct Sources {
     dir: Option<DirSource>,
     origin: Origin,
-    /// The manifest that was followed for each pod at the last look.
+    /// The manifest that stays followed for each pod, whatever turns up beside it.
     followed: BTreeMap<PodKey, Source>,
     /// Conflicts that have been told, each with its beginning.
     conflicts: Vec<(Loser, Wall)>,
@@ -167,7 +167,12 @@ impl Sources {
         }
         let complete = dir.is_complete();
         let candidates = dir.candidates();
-        let (pods, losers) = conflict::resolve(candidates, &self.followed, running);
+        let Outcome {
+            pods,
+            losers,
+            stays,
+        } = conflict::resolve(candidates, &self.followed, running);
+        self.followed = stays;
         let mut refusals = dir.refusals();
         for refusal in &mut refusals {
             // A file that lost to another one keeps nothing running.
@@ -175,10 +180,6 @@ impl Sources {
                 .keeps
                 .take_if(|key| pods.get(key).is_none_or(|pod| pod.source != refusal.source));
         }
-        self.followed = pods
-            .iter()
-            .map(|(key, pod)| (key.clone(), pod.source.clone()))
-            .collect();
         refusals.extend(self.tell_conflicts(losers, now.wall));
         refusals.sort_by(|a, b| a.source.cmp(&b.source));
         Desired {
