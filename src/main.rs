@@ -1,3 +1,25 @@
-//! The program: see the library.
+//! The program: what was typed, done, and its outcome as an exit code. See the library.
 
-fn main() {}
+use std::process::ExitCode;
+
+use staticlet::cli::{self, Command};
+use staticlet::commands::{self, Outcome};
+
+fn main() -> ExitCode {
+    let outcome = match cli::parse(std::env::args_os().skip(1)) {
+        Ok(Command::Run(flags)) => commands::run(&flags),
+        Ok(Command::Status(flags)) => commands::status(&flags),
+        Ok(Command::Job) => commands::job::run().into(),
+        Ok(Command::Pause) => commands::pause::run().into(),
+        Ok(Command::Version) => {
+            commands::print(concat!("staticlet ", env!("CARGO_PKG_VERSION"), "\n"));
+            Outcome::Fine
+        }
+        Ok(Command::Help) => {
+            commands::print(&cli::help());
+            Outcome::Fine
+        }
+        Err(problems) => commands::misuse(&problems),
+    };
+    ExitCode::from(outcome.code())
+}

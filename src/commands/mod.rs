@@ -1,3 +1,68 @@
-//! The commands a person or a parent process runs.
+//! What can be typed: one file per command.
+//!
+//! IO. Each takes its flags and gives an [`Outcome`], which `main` maps to an exit code.
 
+pub mod job;
 pub mod pause;
+mod run;
+mod status;
+
+pub use run::run;
+pub use status::status;
+
+/// How a command ended; the only place that knows the exit codes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Outcome {
+    /// All is well.
+    Fine,
+    /// It ran, and the answer is bad.
+    Bad,
+    /// Wrong use or settings: trying again does not help.
+    Misuse,
+    /// The system failed: trying again may help.
+    Failed,
+}
+
+impl Outcome {
+    /// The exit code.
+    pub fn code(self) -> u8 {
+        match self {
+            Outcome::Fine => 0,
+            Outcome::Bad => 1,
+            Outcome::Misuse => 100,
+            Outcome::Failed => 111,
+        }
+    }
+}
+
+impl From<crate::sys::Result<()>> for Outcome {
+    /// Tells the error.
+    fn from(result: crate::sys::Result<()>) -> Outcome {
+        match result {
+            Ok(()) => Outcome::Fine,
+            Err(error) => {
+                complain(&error.to_string());
+                Outcome::Failed
+            }
+        }
+    }
+}
+
+/// Prints to standard error; one that is closed is no reason to fail.
+pub(crate) fn complain(text: &str) {
+    use std::io::Write;
+    let _ = writeln!(std::io::stderr(), "staticlet: {text}");
+}
+
+/// Prints to standard output; a reader that went away is no reason to fail.
+pub fn print(text: &str) {
+    use std::io::Write;
+    let mut out = std::io::stdout().lock();
+    let _ = out.write_all(text.as_bytes()).and_then(|()| out.flush());
+}
+
+/// Prints what is wrong with the arguments.
+pub fn misuse(problems: &[String]) -> Outcome {
+    problems.iter().for_each(|problem| complain(problem));
+    Outcome::Misuse
+}

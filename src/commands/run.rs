@@ -1,0 +1,74 @@
+//! The agent: settings, log, and then the loop.
+
+use std::io::Write;
+
+use log::{LevelFilter, warn};
+
+use super::{Outcome, complain};
+use crate::cli::RunFlags;
+use crate::{agent, config};
+
+/// Runs the agent until it is told to end.
+#[allow(clippy::disallowed_methods)] // the one place that may read the environment
+pub fn run(flags: &RunFlags) -> Outcome {
+    let docker_host = std::env::var("DOCKER_HOST").ok();
+    let to_journal = std::env::var_os("JOURNAL_STREAM").is_some();
+    let settings = match config::settings(flags, docker_host.as_deref()) {
+        Ok(settings) => settings,
+        Err(problems) => {
+            problems.iter().for_each(|problem| complain(problem));
+            return Outcome::Misuse;
+        }
+    };
+    log_to_stderr(settings.verbosity, to_journal);
+    for warning in &settings.warnings {
+        warn!(why:% = warning; "setting without effect");
+    }
+    if settings.manifest_path.is_none() {
+        warn!("no --pod-manifest-path and no staticPodPath: there is nothing to run");
+    }
+    agent::run(settings).into()
+}
+
+/// One line per event: time (the journal has its own), level, phrase, fields.
+fn log_to_stderr(verbosity: u8, to_journal: bool) {
+    let level = match verbosity {
+        0..=2 => LevelFilter::Info,
+        3..=4 => LevelFilter::Debug,
+        _ => LevelFilter::Trace,
+    };
+    let mut log = env_logger::Builder::new();
+    // The HTTP client's own chatter would hide ours.
+    log.filter_level(LevelFilter::Warn)
+        .filter_module("staticlet", level)
+        .format(move |out, record| {
+            if !to_journal {
+                write!(out, "{} ", crate::sys::now().wall)?;
+            }
+            write!(out, "{:<5} {}", record.level(), record.args())?;
+            let _ = record.key_values().visit(&mut Fields(out));
+            writeln!(out)
+        });
+    let _ = log.try_init();
+}
+
+/// Prints ` key=value` for each field; a value with blanks is quoted.
+struct Fields<'a>(&'a mut dyn Write);
+
+impl<'k> log::kv::VisitSource<'k> for Fields<'_> {
+    fn visit_pair(
+        &mut self,
+        key: log::kv::Key<'k>,
+        value: log::kv::Value<'k>,
+    ) -> Result<(), log::kv::Error> {
+        let text = value.to_string();
+        let plain = !text.is_empty()
+            && !text.contains(|c: char| c.is_whitespace() || c == '"' || c.is_control());
+        if plain {
+            write!(self.0, " {key}={text}")?;
+        } else {
+            write!(self.0, " {key}={text:?}")?;
+        }
+        Ok(())
+    }
+}

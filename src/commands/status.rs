@@ -1,0 +1,130 @@
+//! `staticlet status`: what the agent published, for people or as a PodList.
+
+use std::path::Path;
+use std::time::Duration;
+
+use super::{Outcome, complain, print};
+use crate::cli::{Output, StatusFlags};
+use crate::publish::{self, Published};
+use crate::state::{Refusal, Source};
+use crate::status::{Reason, Row, age, render, row};
+use crate::sys::{Kind, Lock, Now, Wall};
+
+/// Prints the state; `Fine` when all pods are well and no manifest is refused.
+pub fn status(flags: &StatusFlags) -> Outcome {
+    let path = publish::path(&flags.run_dir);
+    let file = match publish::read(&path) {
+        Ok(file) => file,
+        Err(error) => {
+            let hint = match error.kind() {
+                Kind::Gone => "; no agent has run here since the boot, or it has another --run-dir",
+                Kind::Refused => "; only root may read it",
+                Kind::Conflict | Kind::Unavailable | Kind::Garbled | Kind::TooBig => "",
+            };
+            complain(&format!("{error}{hint}"));
+            return Outcome::Failed;
+        }
+    };
+    let now = crate::sys::now();
+    let rows: Vec<Row> = file.items.iter().map(|pod| row(pod, now.wall)).collect();
+    let lock = Path::new(&file.staticlet.root_dir).join("agent.lock");
+    let runs = Lock::holder(&lock).is_some();
+    if !runs {
+        let since =
+            Wall::parse(&file.staticlet.written).map_or(Duration::ZERO, |at| now.wall.since(at));
+        complain(&format!(
+            "the agent does not run; this is what it published {} ago, or what has not changed since",
+            age(since)
+        ));
+    }
+    match flags.output {
+        Output::Table => print(&table(&file, &rows, now)),
+        Output::Json => print(&json(&file)),
+    }
+    let extra = &file.staticlet;
+    let well = rows.iter().all(|row| row.is_well)
+        && extra.refusals.is_empty()
+        && extra.docker.error.is_none();
+    if well { Outcome::Fine } else { Outcome::Bad }
+}
+
+/// A PodList that anything that reads `kubectl get pods -o json` can read.
+fn json(file: &Published) -> String {
+    let list = serde_json::json!({
+        "apiVersion": file.api_version,
+        "kind": file.kind,
+        "metadata": {},
+        "items": file.items,
+    });
+    format!("{list:#}\n")
+}
+
+/// The table, and below it every reason why something is not as it should be.
+fn table(file: &Published, rows: &[Row], now: Now) -> String {
+    let extra = &file.staticlet;
+    let mut out = render(rows);
+    if rows.is_empty() {
+        let text = if extra.complete {
+            "no pods\n"
+        } else {
+            "manifests have not been read yet\n"
+        };
+        out.push_str(text);
+    }
+    let mut lines = Vec::new();
+    if let Some(error) = &extra.docker.error {
+        lines.push(format!("dockerd: {error}"));
+    }
+    for (pod, known) in &extra.pods {
+        let jobs =
+            (!known.jobs.is_empty()).then(|| format!("{pod}: now: {}", known.jobs.join("; ")));
+        lines.extend(
+            known
+                .reasons
+                .iter()
+                .map(|reason| reason_line(pod, reason, now)),
+        );
+        lines.extend(jobs);
+        lines.extend(known.notes.iter().map(|note| format!("{pod}: {note}")));
+    }
+    lines.extend(extra.refusals.iter().flat_map(refusal_lines));
+    let strangers = extra.strangers.iter();
+    lines.extend(strangers.map(|s| format!("left alone: {}: {}", s.name, s.why)));
+    if !lines.is_empty() {
+        out.push('\n');
+        out.push_str(&lines.join("\n"));
+        out.push('\n');
+    }
+    out
+}
+
+fn reason_line(pod: &str, reason: &Reason, now: Now) -> String {
+    let container = reason.container.as_ref();
+    let container = container.map_or(String::new(), |name| format!("{name}: "));
+    let next = match reason.next_attempt {
+        Some(at) if at > now.mono => format!("; next attempt in {}", age(at.since(now.mono))),
+        Some(_) => "; next attempt now".to_owned(),
+        None => String::new(),
+    };
+    let message = reason.message.replace('\n', " ");
+    format!("{pod}: {container}{}: {message}{next}", reason.reason)
+}
+
+fn refusal_lines(refusal: &Refusal) -> Vec<String> {
+    let (Source::File(place) | Source::Url(place)) = &refusal.source;
+    let keeps = match &refusal.keeps {
+        Some(pod) => format!(" (pod {pod} goes on in its last good version)"),
+        None => String::new(),
+    };
+    let line = |problem: &crate::pod::Problem| {
+        let at = problem
+            .line
+            .map_or(String::new(), |line| format!(":{line}"));
+        let bare = crate::pod::Problem {
+            line: None,
+            ..problem.clone()
+        };
+        format!("refused: {place}{at}: {bare}{keeps}")
+    };
+    refusal.problems.iter().map(line).collect()
+}
