@@ -1,11 +1,28 @@
 //! What everybody may read: `pods.json` in the run directory, a v1 PodList with everything `staticlet status` shows.
 //!
-//! IO. Written by atomic rename, only when it changed, readable by root only since it holds environment values.
+//! IO. Written by atomic rename, only when it changed, and readable by root only, since it holds environment values. It
+//! is also where a new agent finds start times, times of transitions and what was known of containers that are gone
+//! since; an agent that does not find it loses no more than that. A full disk is the caller's warning: the old file
+//! stays, and the next call tries again. Deliberately absent: a protocol, and anything that is read back to decide.
 
-use std::path::PathBuf;
+use std::collections::BTreeMap;
+use std::hash::{DefaultHasher, Hash, Hasher};
+use std::path::{Path, PathBuf};
 
-use crate::state::{Desired, Memory, Node, Observed};
-use crate::sys::{Now, Result};
+use k8s_openapi::api::core::v1::{Pod, PodSpec, PodStatus};
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::{ObjectMeta, Time};
+use serde::{Deserialize, Serialize};
+
+use crate::pod::{PodKey, PodUid};
+use crate::state::{
+    Desired, JobKey, Memory, Node, Observed, ObservedPod, Refusal, Source, Stranger,
+};
+use crate::status::{Case, Reason, pod_status, reasons};
+use crate::sys::files::{self, Durable};
+use crate::sys::{Error, Kind, Now, Result, Wall};
+
+/// A file larger than this is not ours: 500 pods with the largest manifests are below a tenth of it.
+const FILE_BYTES_MAX: usize = 512 * 1024 * 1024;
 
 /// Everything that is published.
 #[derive(Clone, Copy, Debug)]
@@ -22,19 +39,124 @@ pub struct World<'a> {
     pub docker_error: Option<&'a str>,
 }
 
+/// The file.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Published {
+    /// `v1`.
+    pub api_version: String,
+    /// `PodList`.
+    pub kind: String,
+    /// The pods, each with its status, in the order of namespace and name.
+    pub items: Vec<Pod>,
+    /// What a PodList has no place for.
+    pub staticlet: Extra,
+}
+
+/// What a PodList has no place for.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Extra {
+    /// The agent's version.
+    pub version: String,
+    /// The agent's process.
+    pub pid: u32,
+    /// When this was written, RFC 3339.
+    pub written: String,
+    /// The node's name.
+    pub node: String,
+    /// Where the agent's lock is.
+    pub root_dir: String,
+    /// Every source has been read once.
+    pub complete: bool,
+    /// Manifests that are not followed.
+    pub refusals: Vec<Refusal>,
+    /// dockerd.
+    pub docker: DockerExtra,
+    /// By `namespace/name`.
+    pub pods: BTreeMap<String, PodExtra>,
+    /// Containers that have our label and are not ours.
+    pub strangers: Vec<StrangerExtra>,
+}
+
+/// What is known of dockerd.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct DockerExtra {
+    /// Its version, empty before the first look.
+    pub version: String,
+    /// Why it cannot be read.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub error: Option<String>,
+}
+
+/// What is known of a pod beyond its status.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct PodExtra {
+    /// Its manifest; `None` for a pod on its way out.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub source: Option<Source>,
+    /// What keeps it from running.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub reasons: Vec<Reason>,
+    /// What is being done for it.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub jobs: Vec<String>,
+    /// Remarks.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub notes: Vec<String>,
+}
+
+/// A container that is never touched.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct StrangerExtra {
+    /// Its name.
+    pub name: String,
+    /// Why it is not ours.
+    pub why: String,
+}
+
 /// Writes the file, and remembers what stands in it.
 #[derive(Debug)]
 pub struct Publisher {
-    #[allow(dead_code)]
     path: PathBuf,
+    /// What was told last, by the pod's UID.
+    told: BTreeMap<PodUid, Told>,
+    /// The hash of what is on disk, without the time of writing.
+    on_disk: Option<u64>,
+    /// There has been a look that went well.
+    is_seen: bool,
+}
+
+/// What was told of a pod.
+#[derive(Clone, Debug)]
+struct Told {
+    status: PodStatus,
+    spec: Option<PodSpec>,
+    deleted: Option<Time>,
 }
 
 impl Publisher {
     /// Takes up what an earlier agent published, for its start times and transitions. No error: what cannot be read is
     /// written anew.
     pub fn new(node: &Node) -> Publisher {
+        let path = path(&node.run_dir);
+        let items = read(&path).map(|file| file.items).unwrap_or_default();
+        let told = items.into_iter().filter_map(|pod| {
+            let told = Told {
+                status: pod.status?,
+                spec: pod.spec,
+                deleted: pod.metadata.deletion_timestamp,
+            };
+            Some((PodUid(pod.metadata.uid?), told))
+        });
         Publisher {
-            path: PathBuf::from(&node.run_dir).join("pods.json"),
+            told: told.collect(),
+            path,
+            on_disk: None,
+            is_seen: false,
         }
     }
 
@@ -42,7 +164,173 @@ impl Publisher {
     ///
     /// # Errors
     /// The file could not be written: the old one stays, the next call tries again.
-    pub fn publish(&mut self, _world: &World<'_>, _now: Now) -> Result<()> {
+    pub fn publish(&mut self, world: &World<'_>, now: Now) -> Result<()> {
+        self.is_seen |= !world.observed.docker.version.is_empty();
+        let mut items = Vec::new();
+        let mut extras = BTreeMap::new();
+        let mut told = BTreeMap::new();
+        for (key, uid) in keys(world) {
+            let (pod, extra) = self.pod(world, (&key, &uid), now);
+            if let Some(status) = &pod.status {
+                let entry = Told {
+                    status: status.clone(),
+                    spec: pod.spec.clone(),
+                    deleted: pod.metadata.deletion_timestamp.clone(),
+                };
+                told.insert(uid, entry);
+            }
+            items.push(pod);
+            extras.insert(key.to_string(), extra);
+        }
+        if self.is_seen {
+            self.told = told;
+        }
+        self.write(world, items, extras, now)
+    }
+
+    /// One pod, with what a PodList has no place for.
+    fn pod(&self, world: &World<'_>, (key, uid): (&PodKey, &PodUid), now: Now) -> (Pod, PodExtra) {
+        let wanted = world.desired.pods.get(key);
+        let there = world.observed.pods.get(uid).filter(|pod| pod.key == *key);
+        let memory = world.memory.pods.get(key).filter(|pod| pod.uid == *uid);
+        let before = self.told.get(uid);
+        let case = Case {
+            key,
+            uid,
+            wanted: wanted.map(|wanted| &*wanted.pod),
+            there,
+            memory,
+            node: world.node,
+            previous: before.map(|before| &before.status),
+            now,
+        };
+        // Before the first look nothing is known of what runs: what was told last is nearer to the truth.
+        let status = match before {
+            Some(before) if !self.is_seen => before.status.clone(),
+            Some(_) | None => pod_status(&case),
+        };
+        let status = Some(status);
+        let pod = match wanted {
+            Some(wanted) => Pod {
+                status,
+                ..wanted.pod.pod.clone()
+            },
+            None => {
+                let deleted = before.and_then(|before| before.deleted.clone());
+                let now = || Time(Wall(now.wall.0 / 1_000_000 * 1_000_000).timestamp());
+                Pod {
+                    metadata: ObjectMeta {
+                        name: Some(key.name.clone()),
+                        namespace: Some(key.namespace.clone()),
+                        uid: Some(uid.0.clone()),
+                        deletion_timestamp: Some(deleted.unwrap_or_else(now)),
+                        ..ObjectMeta::default()
+                    },
+                    spec: before.and_then(|before| before.spec.clone()),
+                    status,
+                }
+            }
+        };
+        let mut extra = PodExtra {
+            source: wanted.map(|wanted| wanted.source.clone()),
+            reasons: reasons(&case),
+            jobs: jobs(world.memory, key),
+            notes: memory
+                .and_then(|memory| memory.note.clone())
+                .into_iter()
+                .collect(),
+        };
+        let older = |pod: &&ObservedPod| pod.key == *key && pod.uid != *uid;
+        if wanted.is_some() && world.observed.pods.values().any(|pod| older(&pod)) {
+            extra
+                .notes
+                .push("an older version of it has to go first".to_owned());
+        }
+        (pod, extra)
+    }
+
+    fn write(
+        &mut self,
+        world: &World<'_>,
+        items: Vec<Pod>,
+        pods: BTreeMap<String, PodExtra>,
+        now: Now,
+    ) -> Result<()> {
+        let stranger = |stranger: &Stranger| StrangerExtra {
+            name: stranger.name.clone(),
+            why: stranger.why.clone(),
+        };
+        let mut file = Published {
+            api_version: "v1".to_owned(),
+            kind: "PodList".to_owned(),
+            items,
+            staticlet: Extra {
+                version: env!("CARGO_PKG_VERSION").to_owned(),
+                pid: std::process::id(),
+                written: String::new(),
+                node: world.node.name.clone(),
+                root_dir: world.node.root_dir.clone(),
+                complete: world.desired.complete,
+                refusals: world.desired.refusals.clone(),
+                docker: DockerExtra {
+                    version: world.observed.docker.version.clone(),
+                    error: world.docker_error.map(str::to_owned),
+                },
+                pods,
+                strangers: world.observed.strangers.iter().map(stranger).collect(),
+            },
+        };
+        let garbled = |error| Error::new("print the published state", Kind::Garbled, error);
+        let mut hash = DefaultHasher::new();
+        serde_json::to_vec(&file).map_err(garbled)?.hash(&mut hash);
+        let hash = hash.finish();
+        if self.on_disk == Some(hash) && self.path.exists() {
+            return Ok(());
+        }
+        file.staticlet.written = now.wall.to_string();
+        let mut text = serde_json::to_vec(&file).map_err(garbled)?;
+        text.push(b'\n');
+        if let Some(dir) = self.path.parent() {
+            files::make_dir(dir, 0o755)?;
+        }
+        // What is lost with the power is written anew after the boot.
+        files::replace(&self.path, &text, 0o600, Durable::No)?;
+        self.on_disk = Some(hash);
         Ok(())
     }
+}
+
+/// Where the state of an agent is published.
+pub fn path(run_dir: &str) -> PathBuf {
+    Path::new(run_dir).join("pods.json")
+}
+
+/// Reads what an agent published.
+///
+/// # Errors
+/// `Gone`: there is none. `Garbled`: it is not ours, or of another version.
+pub fn read(path: &Path) -> Result<Published> {
+    let text = files::read_bounded(path, FILE_BYTES_MAX)?;
+    let doing = || format!("read {}", path.display());
+    serde_json::from_slice(&text).map_err(|error| Error::new(doing(), Kind::Garbled, error))
+}
+
+/// Every pod that is wanted, in its wanted version, and every other pod that is still there.
+fn keys(world: &World<'_>) -> BTreeMap<PodKey, PodUid> {
+    let left = world.observed.pods.values();
+    let mut keys: BTreeMap<PodKey, PodUid> =
+        left.map(|pod| (pod.key.clone(), pod.uid.clone())).collect();
+    for (key, wanted) in &world.desired.pods {
+        keys.insert(key.clone(), wanted.pod.uid.clone());
+    }
+    keys
+}
+
+fn jobs(memory: &Memory, key: &PodKey) -> Vec<String> {
+    let about = |job: &JobKey| match job {
+        JobKey::Pod(of) | JobKey::Pull(of, _) => of == key,
+        JobKey::Events => false,
+    };
+    let jobs = memory.jobs.iter().filter(|(job, _)| about(job));
+    jobs.map(|(_, running)| running.what.clone()).collect()
 }

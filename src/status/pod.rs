@@ -7,6 +7,7 @@ use super::{conditions, containers, phase};
 use crate::pod::{PodKey, PodUid, ValidPod};
 use crate::state::{ContainerState, Node, ObservedPod, PodMemory};
 use crate::sys::{Now, Wall};
+use crate::translate::qos;
 
 /// Everything known of one pod.
 #[derive(Clone, Copy, Debug)]
@@ -84,9 +85,12 @@ pub fn pod_status(case: &Case<'_>) -> PodStatus {
     }
 }
 
+/// The API never changes the class of a pod; without a spec the last answer stands.
 fn qos_class(case: &Case<'_>) -> Option<String> {
-    case.previous
-        .and_then(|previous| previous.qos_class.clone())
+    let of_spec = case.spec().and_then(|spec| qos(spec).ok());
+    of_spec
+        .map(|class| class.as_str().to_owned())
+        .or_else(|| case.previous?.qos_class.clone())
 }
 
 /// The addresses of the sandbox, or of the machine; a finished pod keeps those it had.
