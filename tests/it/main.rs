@@ -18,4 +18,6 @@ mod decide;
 mod golden;
 mod labels;
 mod layers;
+mod replies;
 mod tidy;
+mod wire;
