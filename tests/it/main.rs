@@ -13,11 +13,13 @@
 mod support;
 
 mod captures;
+mod cli;
 mod converge;
 mod decide;
 mod golden;
 mod labels;
 mod layers;
 mod replies;
+mod status;
 mod tidy;
 mod wire;

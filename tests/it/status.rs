@@ -1,0 +1,173 @@
+//! What is told of a pod: the words of a kubelet, by hand-made worlds.
+
+use serde_json::json;
+use staticlet::pod::PodUid;
+use staticlet::publish::{Publisher, World as Told, path, read};
+use staticlet::state::{ContainerMemory, Crash, FailReason, Failure, Node};
+use staticlet::status::{Case, age, pod_status, reasons, render, row};
+use staticlet::sys::{Mono, Now};
+
+use crate::support::world::{World, at, container, exited, healthy, healthy_with, key, name};
+
+fn node() -> Node {
+    let node = json!({
+        "name": "node1", "ip": "192.0.2.2", "root_dir": "/var/lib/staticlet", "run_dir": "/run/staticlet",
+        "pod_logs_dir": "/var/log/pods", "docker_socket": "/var/run/docker.sock", "pause_image": null,
+        "cluster_dns": [], "cluster_domain": "", "resolv_conf": "", "log_bytes_max": 1, "log_files_max": 2,
+        "crash_wait_max_seconds": 300,
+    });
+    serde_json::from_value(node).unwrap()
+}
+
+/// Phase, Ready's reason, READY, STATUS and RESTARTS of the one pod.
+fn words(world: &World, now: Now) -> String {
+    let uid = PodUid("v1".into());
+    let node = node();
+    let case = Case {
+        key: &key(),
+        uid: &uid,
+        wanted: world.desired.pods.get(&key()).map(|wanted| &*wanted.pod),
+        there: world.observed.pods.get(&uid),
+        memory: world.memory.pods.get(&key()),
+        node: &node,
+        previous: None,
+        now,
+    };
+    let status = pod_status(&case);
+    let ready = status
+        .conditions
+        .iter()
+        .flatten()
+        .find(|c| c.type_ == "Ready")
+        .unwrap();
+    let ready = ready.reason.clone().unwrap_or_else(|| ready.status.clone());
+    let phase = status.phase.clone().unwrap_or_default();
+    let why: Vec<String> = reasons(&case)
+        .into_iter()
+        .map(|reason| reason.reason)
+        .collect();
+    let mut pod = case.wanted.unwrap().pod.clone();
+    pod.status = Some(status);
+    let cells = row(&pod, now.wall).cells;
+    format!(
+        "{phase} {ready} | {} {} {} | {}",
+        cells[2],
+        cells[3],
+        cells[4],
+        why.join(" ")
+    )
+}
+
+fn remember<'a>(world: &'a mut World, of: &str) -> &'a mut ContainerMemory {
+    let pod = world.memory.pods.get_mut(&key()).unwrap();
+    pod.containers.entry(name(of)).or_default()
+}
+
+fn failure(reason: FailReason, times: u32) -> Option<Failure> {
+    Some(Failure {
+        reason,
+        message: "no such host".into(),
+        times,
+        retry: Mono(2_000_000),
+    })
+}
+
+#[test]
+fn the_words_are_those_of_a_kubelet() {
+    let policy = |policy: &str| healthy_with(&["app", "side"], json!({"restartPolicy": policy}));
+    let ended = |mut world: World, codes: [i32; 2]| {
+        for (of, code) in ["app", "side"].into_iter().zip(codes) {
+            world.newest("v1", container("v1", of, 0, exited(code, at(5))));
+        }
+        world
+    };
+    let mut world = healthy();
+    assert_eq!(words(&world, at(5)), "Running True | 2/2 Running 0 | ");
+    world.newest("v1", container("v1", "app", 0, exited(3, at(5))));
+    assert_eq!(
+        words(&world, at(5)),
+        "Running ContainersNotReady | 1/2 Error 0 | "
+    );
+    let mut world = healthy();
+    world.newest("v1", container("v1", "app", 2, exited(3, at(5))));
+    remember(&mut world, "app").crash = Some(Crash {
+        wait_ms: 20_000,
+        started: at(4).mono,
+    });
+    let said = "Running ContainersNotReady | 1/2 CrashLoopBackOff 2 (1s ago) | CrashLoopBackOff";
+    assert_eq!(words(&world, at(6)), said);
+    for (times, word) in [(1, "ErrImagePull"), (2, "ImagePullBackOff")] {
+        let mut world = healthy();
+        world.there("v1").containers.remove(0);
+        remember(&mut world, "app").failure = failure(FailReason::ErrImagePull, times);
+        let said = format!("Pending ContainersNotReady | 1/2 {word} 0 | ErrImagePull");
+        assert_eq!(words(&world, at(6)), said);
+    }
+    let said = "Succeeded PodCompleted | 0/2 Completed 0 | ";
+    assert_eq!(words(&ended(policy("OnFailure"), [0, 0]), at(6)), said);
+    let said = "Failed PodFailed | 0/2 Error 0 | Error";
+    assert_eq!(words(&ended(policy("Never"), [3, 0]), at(6)), said);
+    let mut world = healthy();
+    world.observed.pods.clear();
+    assert_eq!(
+        words(&world, at(6)),
+        "Pending ContainersNotReady | 0/2 ContainerCreating 0 | "
+    );
+}
+
+#[test]
+fn ages_are_printed_as_kubectl_does() {
+    let rows = [
+        (0, "0s"),
+        (119, "119s"),
+        (120, "2m"),
+        (184, "3m4s"),
+        (600, "10m"),
+        (10_799, "179m"),
+        (10_800, "3h"),
+        (25_620, "7h7m"),
+        (172_800, "2d"),
+        (183_600, "2d3h"),
+        (864_000, "10d"),
+    ];
+    for (seconds, text) in rows {
+        assert_eq!(age(std::time::Duration::from_secs(seconds)), text);
+    }
+    assert_eq!(render(&[]), "");
+}
+
+#[test]
+fn the_file_is_written_when_something_changed() {
+    let dir = std::env::temp_dir().join(format!("staticlet-status-{}", std::process::id()));
+    let node = Node {
+        run_dir: dir.to_string_lossy().into_owned(),
+        ..node()
+    };
+    let mut world = healthy();
+    world.observed.docker.version = "20.10".into();
+    let file = path(&node.run_dir);
+    let tell = |publisher: &mut Publisher, world: &World, seconds| {
+        let told = Told {
+            desired: &world.desired,
+            observed: &world.observed,
+            memory: &world.memory,
+            node: &node,
+            docker_error: None,
+        };
+        publisher.publish(&told, at(seconds)).unwrap();
+        read(&file).unwrap()
+    };
+    let mut publisher = Publisher::new(&node);
+    let first = tell(&mut publisher, &world, 1);
+    assert_eq!(tell(&mut publisher, &world, 9), first, "nothing changed");
+    // An agent that starts anew keeps the start time and the transitions, whatever its own clock says.
+    let mut next = Publisher::new(&node);
+    world.memory.pods.clear();
+    let again = tell(&mut next, &world, 99);
+    assert_eq!(again.items, first.items);
+    world.desired.pods.clear();
+    let leaving = tell(&mut next, &world, 100);
+    assert!(leaving.items[0].metadata.deletion_timestamp.is_some());
+    assert_eq!(row(&leaving.items[0], at(100).wall).cells[3], "Terminating");
+    std::fs::remove_dir_all(&dir).unwrap();
+}
