@@ -223,7 +223,11 @@ impl Publisher {
                         name: Some(key.name.clone()),
                         namespace: Some(key.namespace.clone()),
                         uid: Some(uid.0.clone()),
-                        deletion_timestamp: Some(deleted.unwrap_or_else(now)),
+                        // Until every source has been read, nothing is taken away.
+                        deletion_timestamp: world
+                            .desired
+                            .complete
+                            .then(|| deleted.unwrap_or_else(now)),
                         ..ObjectMeta::default()
                     },
                     spec: before.and_then(|before| before.spec.clone()),
