@@ -1,7 +1,7 @@
 //! One request and its answer: versions, deadlines, sizes, and what each fault means to the caller.
 
 use std::cell::Cell;
-use std::io::{self, BufReader, Read};
+use std::io::{BufReader, Read};
 use std::ops::ControlFlow;
 
 use serde::de::DeserializeOwned;
@@ -163,7 +163,7 @@ impl Link {
         loop {
             let line = stream::next_line(&mut from, limit::LINE_BYTES_MAX);
             let line = line.map_err(|err| match err {
-                LineError::Io(err) => transport_error(doing.as_str(), deadline, err.into()),
+                LineError::Io(err) => transport::error(doing.as_str(), deadline, err.into()),
                 LineError::TooLong(max) => {
                     let said = format!("dockerd sent a line of more than {max} bytes");
                     Error::new(doing.as_str(), Kind::TooBig, said)
@@ -236,7 +236,7 @@ impl Link {
                 self.run(request.body(SendBody::from_reader(stream)), deadline)
             }
         };
-        let response = sent.map_err(|err| transport_error(doing.as_str(), deadline, err))?;
+        let response = sent.map_err(|err| transport::error(doing.as_str(), deadline, err))?;
         Reply {
             doing,
             deadline,
@@ -298,42 +298,10 @@ impl Reply {
         let limit = u64::try_from(bytes_max).unwrap_or(u64::MAX);
         let from = self.response.into_body().into_reader();
         let read = from.take(limit.saturating_add(1)).read_to_end(&mut bytes);
-        read.map_err(|err| transport_error(self.doing, self.deadline, err.into()))?;
+        read.map_err(|err| transport::error(self.doing, self.deadline, err.into()))?;
         let whole = bytes.len() <= bytes_max;
         bytes.truncate(bytes_max);
         Ok((bytes, whole))
-    }
-}
-
-/// What a fault below HTTP means. Never `Gone`: a socket that is not there says nothing about containers.
-fn transport_error(doing: impl Into<String>, deadline: Deadline, err: ureq::Error) -> Error {
-    use io::ErrorKind as E;
-    let doing = doing.into();
-    #[allow(clippy::wildcard_enum_match_arm)] // ureq's enum is open
-    match err {
-        ureq::Error::Timeout(_) => {
-            let said = format!("no answer from dockerd within {} s", deadline.seconds());
-            Error::new(doing, Kind::Unavailable, said)
-        }
-        ureq::Error::Io(err) if err.kind() == E::PermissionDenied => {
-            Error::new(doing, Kind::Refused, err)
-        }
-        ureq::Error::Io(err)
-            if matches!(
-                err.kind(),
-                E::UnexpectedEof | E::ConnectionReset | E::BrokenPipe
-            ) =>
-        {
-            let said = "dockerd closed the connection in the middle";
-            Error::new(doing, Kind::Unavailable, said)
-        }
-        // Also what the connector says; and a chunk that is none is a read error to ureq.
-        ureq::Error::Io(err) => Error::new(doing, Kind::Unavailable, err),
-        ureq::Error::LargeResponseHeader(_, max) => {
-            let said = format!("the head of dockerd's answer is longer than {max} bytes");
-            Error::new(doing, Kind::TooBig, said)
-        }
-        err => Error::new(doing, Kind::Garbled, format!("not an HTTP answer: {err}")),
     }
 }
 
@@ -373,6 +341,37 @@ mod tests {
         let said = "dockerd 400: client version 1.41 is too old. Minimum supported API version is 1.52, please upgrade your client to a newer version";
         link.learn_api(&Error::new("list", Kind::Refused, said));
         assert_eq!((link.api.get(), link.floor.get()), (None, (1, 52)));
+    }
+
+    #[test]
+    fn stream_may_take_long_but_not_pause_for_long() {
+        use std::io::Write;
+        use std::time::Duration;
+        let path = std::env::temp_dir().join(format!("staticlet-pause-{}", std::process::id()));
+        let listener = std::os::unix::net::UnixListener::bind(&path).unwrap();
+        let served = std::thread::spawn(move || {
+            let (mut stream, _) = listener.accept().unwrap();
+            stream.write_all(b"HTTP/1.1 200 OK\r\n\r\n").unwrap();
+            for _ in 0..4 {
+                #[allow(clippy::disallowed_methods)] // a test
+                std::thread::sleep(Duration::from_millis(150));
+                stream.write_all(b"{}\n").unwrap();
+            }
+            // Until the client hangs up.
+            let _ = stream.read_to_end(&mut Vec::new());
+        });
+        let link = Link::new(path.to_str().unwrap(), Some((1, 41)));
+        let mut call = Call::change("pull", Method::POST, "/images/create");
+        call.deadline = Deadline::Pause(Duration::from_millis(400));
+        let mut lines = 0;
+        let end = link.lines(call, &mut |_: wire::PullLine| {
+            lines += 1;
+            ControlFlow::Continue(())
+        });
+        let err = end.unwrap_err();
+        assert_eq!((err.kind(), lines), (Kind::Unavailable, 4), "{err}");
+        served.join().unwrap();
+        std::fs::remove_file(path).unwrap();
     }
 
     #[test]

@@ -14,10 +14,14 @@ pub(super) enum Deadline {
 }
 
 impl Deadline {
-    /// The number, for messages.
-    pub(super) fn seconds(self) -> u64 {
-        let (Deadline::Whole(time) | Deadline::Pause(time) | Deadline::Head(time)) = self;
-        time.as_secs()
+    /// What to say when it was missed.
+    pub(super) fn missed(self) -> String {
+        match self {
+            Deadline::Whole(time) | Deadline::Head(time) => {
+                format!("no answer from dockerd within {} s", time.as_secs())
+            }
+            Deadline::Pause(time) => format!("nothing from dockerd for {} s", time.as_secs()),
+        }
     }
 }
 

@@ -15,7 +15,8 @@ use ureq::unversioned::transport::{
 };
 use ureq::{Agent, Error};
 
-use crate::sys::{self, Mono};
+use super::deadlines::Deadline;
+use crate::sys::{self, Kind, Mono};
 
 /// Bytes of each buffer of a connection; ureq's own 128 KiB would be a twentieth of the agent's memory.
 const BUFFER_BYTES: usize = 16 << 10;
@@ -37,6 +38,35 @@ pub(super) fn agent(socket: &str) -> Agent {
         path: PathBuf::from(socket),
     };
     Agent::with_parts(config, connector, NoNames)
+}
+
+/// What a fault below HTTP means. Never `Gone`: a socket that is not there says nothing about containers.
+pub(super) fn error(doing: impl Into<String>, deadline: Deadline, err: ureq::Error) -> sys::Error {
+    use io::ErrorKind as E;
+    let doing = doing.into();
+    #[allow(clippy::wildcard_enum_match_arm)] // ureq's enum is open
+    match err {
+        ureq::Error::Timeout(_) => sys::Error::new(doing, Kind::Unavailable, deadline.missed()),
+        ureq::Error::Io(err) if err.kind() == E::PermissionDenied => {
+            sys::Error::new(doing, Kind::Refused, err)
+        }
+        ureq::Error::Io(err)
+            if matches!(
+                err.kind(),
+                E::UnexpectedEof | E::ConnectionReset | E::BrokenPipe
+            ) =>
+        {
+            let said = "dockerd closed the connection in the middle";
+            sys::Error::new(doing, Kind::Unavailable, said)
+        }
+        // Also what the connector says; and a chunk that is none is a read error to ureq.
+        ureq::Error::Io(err) => sys::Error::new(doing, Kind::Unavailable, err),
+        ureq::Error::LargeResponseHeader(_, max) => {
+            let said = format!("the head of dockerd's answer is longer than {max} bytes");
+            sys::Error::new(doing, Kind::TooBig, said)
+        }
+        err => sys::Error::new(doing, Kind::Garbled, format!("not an HTTP answer: {err}")),
+    }
 }
 
 /// Resolves every name to nothing: the address is the socket's path.
