@@ -1,9 +1,9 @@
 //! What is sent to dockerd, beside what a real kubelet 1.36 with cri-dockerd had sent for the same pod.
 //!
-//! `tests/captures/` holds some recorded cases: the pod as the kubelet had defaulted it and dockerd's `inspect` of every
-//! container. `STATICLET_CAPTURES` names a folder
-//! with more of them, used instead. Every field that both sides know is compared; what
-//! is meant to differ stands in `fields.rs` with its reason, and nowhere else.
+//! `tests/captures/` holds some recorded cases, cut to what is compared: the pod as the kubelet had defaulted it,
+//! dockerd's `inspect` of every container, and what some of these had printed of their files. `STATICLET_CAPTURES` names
+//! a folder with more of them, used instead. Every field that both sides know is compared; what is meant to differ
+//! stands in `fields.rs` with its reason, and nowhere else.
 
 mod fields;
 mod recorded;

@@ -143,7 +143,7 @@ pub(super) fn inside(dir: &Path, inspect: &Inspect) -> Option<BTreeMap<String, S
         // The program's own text is among what it prints.
         sections
             .entry(name.to_owned())
-            .or_insert(format!("{rest}\n"));
+            .or_insert(format!("{}\n", rest.trim_end()));
     }
     sections
         .contains_key("/etc/resolv.conf")
