@@ -9,7 +9,7 @@ fn main() -> ExitCode {
     let outcome = match cli::parse(std::env::args_os().skip(1)) {
         Ok(Command::Run(flags)) => commands::run(&flags),
         Ok(Command::Status(flags)) => commands::status(&flags),
-        Ok(Command::Job) => commands::job::run().into(),
+        Ok(Command::Job) => commands::job::run(),
         Ok(Command::Pause) => commands::pause::run().into(),
         Ok(Command::Version) => {
             commands::print(concat!("staticlet ", env!("CARGO_PKG_VERSION"), "\n"));

@@ -101,11 +101,12 @@ impl Agent {
         for event in self.jobs.events(now) {
             self.take(event, now);
         }
-        if self.sources.due() <= now.mono {
-            self.read_sources(now);
-        }
+        // dockerd first: which of two files of one pod is followed depends on what runs.
         if self.pace.is_due(now.mono) {
             self.look();
+        }
+        if self.sources.due() <= now.mono {
+            self.read_sources(now);
         }
         let decision = self.think();
         self.publish();
@@ -177,7 +178,7 @@ impl Agent {
         }
         if desired != self.desired {
             self.desired = desired;
-            self.pace.ring();
+            self.memory.wants(&self.desired, &self.observed, now);
         }
     }
 

@@ -157,7 +157,26 @@ impl Link {
         call: Call<'_>,
         each: &mut dyn FnMut(T) -> ControlFlow<()>,
     ) -> Result<()> {
+        Link::lines_of(self.versioned(call)?, each)
+    }
+
+    /// As [`Link::lines`], for one who wants to know that the stream is open: `each` is first called with `None`.
+    pub(super) fn opened_lines<T: DeserializeOwned>(
+        &self,
+        call: Call<'_>,
+        each: &mut dyn FnMut(Option<T>) -> ControlFlow<()>,
+    ) -> Result<()> {
         let reply = self.versioned(call)?;
+        if each(None).is_break() {
+            return Ok(());
+        }
+        Link::lines_of(reply, &mut |line| each(Some(line)))
+    }
+
+    fn lines_of<T: DeserializeOwned>(
+        reply: Reply,
+        each: &mut dyn FnMut(T) -> ControlFlow<()>,
+    ) -> Result<()> {
         let (doing, deadline) = (reply.doing, reply.deadline);
         let mut from = BufReader::new(reply.response.into_body().into_reader());
         loop {

@@ -197,12 +197,16 @@ impl Docker {
         self.link.done(call)
     }
 
-    /// Hands every event of containers of ours to `each`, until that breaks off or dockerd ends the stream. There is no
-    /// sign of life between two events.
+    /// Hands every event of containers of ours to `each`, until that breaks off or dockerd ends the stream. The first
+    /// call, with `None`, says that the stream is open: nothing that happens from then on is missed. There is no sign of
+    /// life between two events.
     ///
     /// # Errors
     /// `Unavailable` when dockerd goes away in the middle; one that shuts down properly ends the stream.
-    pub fn events(&self, each: &mut dyn FnMut(wire::EventLine) -> ControlFlow<()>) -> Result<()> {
+    pub fn events(
+        &self,
+        each: &mut dyn FnMut(Option<wire::EventLine>) -> ControlFlow<()>,
+    ) -> Result<()> {
         let doing = "follow the events of dockerd";
         let mut call = Call::read(doing, "/events");
         // An event of every probe (`exec_create`, ...) would ring all day; `died` and `remove` are Podman's words.
@@ -219,7 +223,7 @@ impl Docker {
             ]),
         )];
         call.deadline = limit::EVENTS;
-        self.link.lines(call, each)
+        self.link.opened_lines(call, each)
     }
 
     /// The last lines of a container's log, standard output and standard error as they came.

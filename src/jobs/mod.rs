@@ -2,10 +2,30 @@
 //!
 //! IO. A job is one process with one [`Request`] on standard input and one [`Report`](crate::state::Report) a line on
 //! standard output; it may be run by hand (`echo '{...}' | staticlet job`), run twice, and killed at any line. What it
-//! says is a hint: the truth is read from dockerd afterwards.
+//! says is a hint: the truth is read from dockerd afterwards. Start reading at `pod.rs`.
 
+mod cleanup;
+mod create;
+mod events;
+mod logs;
+mod nonroot;
+mod ownership;
+mod pause_image;
+mod pod;
+mod ports;
+mod progress;
+mod pull;
+mod reference;
+mod report;
 mod request;
+mod run;
+mod sandbox;
+mod start;
+mod stop;
 mod table;
+mod tree;
+mod volumes;
 
 pub use request::{PodRequest, PullRequest, Request};
+pub use run::{Outcome, run};
 pub use table::Jobs;

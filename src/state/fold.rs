@@ -59,8 +59,8 @@ impl Memory {
         }
     }
 
-    /// Takes in a look: new pods are noted, dead containers are timed, what is gone is forgotten.
-    pub fn saw(&mut self, desired: &Desired, observed: &Observed, now: Now) {
+    /// Takes in what is wanted: new pods are noted, what is neither wanted nor there is forgotten.
+    pub fn wants(&mut self, desired: &Desired, observed: &Observed, now: Now) {
         let there: BTreeSet<&PodKey> = observed.pods.values().map(|pod| &pod.key).collect();
         self.pods
             .retain(|key, _| desired.pods.contains_key(key) || there.contains(key));
@@ -79,6 +79,11 @@ impl Memory {
                 *known = fresh();
             }
         }
+    }
+
+    /// Takes in a look: what is there now is what counts, and dead containers are timed.
+    pub fn saw(&mut self, desired: &Desired, observed: &Observed, now: Now) {
+        self.wants(desired, observed, now);
         for known in self.pods.values_mut() {
             known.unseen = false;
         }

@@ -15,5 +15,5 @@ pub use child::{Child, die_with_parent, signal_of};
 pub use clock::{Mono, Now, Wall, now};
 pub use error::{Error, Kind, Result};
 pub use lock::Lock;
-pub use poll::poll;
+pub use poll::{pause, poll};
 pub use signals::{Signal, Signals};

@@ -23,3 +23,8 @@ pub fn poll(fds: &[BorrowedFd<'_>], until: Mono) {
     // EINTR and the like only mean a turn with nothing to do.
     let _ = nix::poll::poll(&mut set, timeout);
 }
+
+/// Waits, in a job; the loop never does.
+pub fn pause(wait: std::time::Duration) {
+    poll(&[], now().mono.after(wait));
+}

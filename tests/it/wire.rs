@@ -312,7 +312,7 @@ fn events_end_with_the_daemon() {
     let mut ids = Vec::new();
     let mut follow = || {
         docker.events(&mut |event| {
-            ids.push(event.actor.id);
+            ids.extend(event.map(|event| event.actor.id));
             ControlFlow::Continue(())
         })
     };

@@ -112,6 +112,9 @@ pub struct ContainerConfig {
     pub image: String,
     /// A pseudo terminal: its log is not framed.
     pub tty: bool,
+    /// The signal that asks it to end; missing when neither image nor creation named one.
+    #[serde(deserialize_with = "null_is_empty")]
+    pub stop_signal: String,
     /// `uid:gid` or names.
     pub user: String,
     /// Labels of the container and of its image.

@@ -1,0 +1,49 @@
+//! What `staticlet job` does.
+
+use std::io::Read;
+
+use log::error;
+
+use super::{Request, events, pod, pull};
+use crate::sys::{self, Error, Kind};
+
+/// A request holds one pod, whose manifest is at most 10 MiB, most of it comments.
+const REQUEST_BYTES_MAX: u64 = 16 * 1024 * 1024;
+
+/// How a job ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Outcome {
+    /// All was done.
+    Done,
+    /// Something failed, and was reported.
+    Failed,
+    /// The request is none; nothing was done.
+    BadRequest,
+}
+
+/// Reads one request from standard input and carries it out.
+pub fn run() -> Outcome {
+    if !sys::die_with_parent() {
+        return Outcome::Failed;
+    }
+    match read_request() {
+        Ok(Request::Pod(request)) => pod::run(*request),
+        Ok(Request::Pull(request)) => pull::run(&request),
+        Ok(Request::Events { docker_socket }) => events::run(&docker_socket),
+        Err(error) => {
+            error!(err:% = error; "job request refused");
+            Outcome::BadRequest
+        }
+    }
+}
+
+fn read_request() -> sys::Result<Request> {
+    let doing = "read the job request on standard input";
+    let mut text = Vec::new();
+    std::io::stdin()
+        .lock()
+        .take(REQUEST_BYTES_MAX)
+        .read_to_end(&mut text)
+        .map_err(|e| Error::io(doing, &e))?;
+    serde_json::from_slice(&text).map_err(|e| Error::new(doing, Kind::Garbled, e))
+}

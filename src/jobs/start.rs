@@ -1,0 +1,191 @@
+//! One container: its image, its files, its creation, its start.
+
+use std::fs::{OpenOptions, Permissions};
+use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
+use std::path::Path;
+
+use k8s_openapi::api::core::v1::Container;
+
+use super::create::Failure;
+use super::pod::{Joined, PodJob};
+use super::report::{Failed, because, say};
+use super::{logs, nonroot};
+use crate::decide::ImageChoice;
+use crate::docker::wire::Image;
+use crate::pod::ContainerName;
+use crate::state::{FailReason, Report};
+use crate::sys::files::{self, Durable};
+use crate::sys::{Error, Kind};
+use crate::translate::{
+    ContainerInput, ImageFacts, container_body, container_name, hosts_file, paths, seccomp_file,
+};
+
+/// The node's hosts file and a seccomp profile are read up to here.
+const FILE_BYTES_MAX: usize = 4 * 1024 * 1024;
+
+/// Which container, and how.
+pub(super) struct Wanted<'a> {
+    pub(super) container: &'a ContainerName,
+    pub(super) attempt: u32,
+    pub(super) image: &'a ImageChoice,
+    pub(super) sandbox: &'a Joined,
+}
+
+/// Creates and starts a container in the sandbox. An image that is not there is reported, and is no failure.
+pub(super) fn start(job: &PodJob, wanted: &Wanted<'_>) -> Result<(), Failed> {
+    let pod = job.pod()?;
+    let specs = pod.pod.spec.iter().flat_map(|spec| &spec.containers);
+    let container = specs
+        .into_iter()
+        .find(|spec| spec.name == wanted.container.0);
+    let container = container
+        .ok_or("the manifest has no such container")
+        .map_err(because(FailReason::JobError))?;
+    let Some(image) = find_image(job, container, wanted)? else {
+        say(&Report::ImageMissing {
+            container: wanted.container.clone(),
+        });
+        return Ok(());
+    };
+    nonroot::check(pod, container, &image.config.user)
+        .map_err(because(FailReason::CreateContainerConfigError))?;
+    let node = &job.request.node;
+    let seccomp = match seccomp_file(pod, container, node)
+        .map_err(because(FailReason::CreateContainerConfigError))?
+    {
+        Some(path) => {
+            Some(read_text(&path).map_err(because(FailReason::CreateContainerConfigError))?)
+        }
+        None => None,
+    };
+    let hosts = write_hosts(job, wanted.sandbox)
+        .map_err(because(FailReason::CreateContainerConfigError))?;
+    let message = make_message_file(job, wanted);
+    let input = ContainerInput {
+        pod,
+        container,
+        node,
+        docker: &job.request.docker,
+        attempt: wanted.attempt,
+        sandbox: &wanted.sandbox.id,
+        pod_ips: &wanted.sandbox.ips,
+        image: ImageFacts {
+            id: &image.id,
+            user: &image.config.user,
+        },
+        termination_log: message.as_deref(),
+        hosts_file: hosts.as_deref(),
+        seccomp: seccomp.as_deref(),
+        disk_bytes: disk_bytes(&node.root_dir),
+    };
+    let body = container_body(&input).map_err(because(FailReason::CreateContainerConfigError))?;
+    let name = container_name(&pod.key, &pod.uid, wanted.container, wanted.attempt);
+    let id = job
+        .create_and_start(&name, body)
+        .map_err(|failure| match failure {
+            Failure::Create(error) => because(FailReason::CreateContainerError)(error),
+            Failure::Start(error) => because(FailReason::RunContainerError)(error),
+        })?;
+    say(&Report::Started {
+        container: wanted.container.clone(),
+        id: id.clone(),
+        attempt: wanted.attempt,
+    });
+    // The log's place is known only now. That it cannot be linked is no reason not to run.
+    if let Err(error) = logs::link(job, wanted.container, wanted.attempt, &id) {
+        say(&Report::Note {
+            text: error.to_string(),
+        });
+    }
+    Ok(())
+}
+
+/// The image to start from; `None` when it has to be pulled first.
+fn find_image(
+    job: &PodJob,
+    container: &Container,
+    wanted: &Wanted<'_>,
+) -> Result<Option<Image>, Failed> {
+    let named = container.image.as_deref().unwrap_or_default();
+    let reference = match wanted.image {
+        ImageChoice::Id(id) => id.clone(),
+        ImageChoice::Local | ImageChoice::Never => super::pull::full_name(named)?,
+    };
+    match job.docker.inspect_image(&reference) {
+        Ok(image) => Ok(Some(image)),
+        Err(error) if error.kind() != Kind::Gone => {
+            Err(because(FailReason::ImageInspectError)(error))
+        }
+        Err(_) if *wanted.image == ImageChoice::Never => {
+            let text =
+                format!("Container image \"{named}\" is not present with pull policy of Never");
+            Err(because(FailReason::ErrImageNeverPull)(text))
+        }
+        Err(_) => Ok(None),
+    }
+}
+
+/// Writes the pod's hosts file anew: its address may have changed. In place, since running containers have it mounted.
+fn write_hosts(job: &PodJob, sandbox: &Joined) -> crate::sys::Result<Option<String>> {
+    let Some(pod) = &job.request.pod else {
+        return Ok(None);
+    };
+    let node = &job.request.node;
+    let node_hosts = read_text("/etc/hosts").unwrap_or_default();
+    let text = hosts_file(pod, node, &sandbox.ips, &node_hosts)
+        .map_err(|problem| Error::new("make the hosts file", Kind::Refused, problem))?;
+    let Some(text) = text else { return Ok(None) };
+    let path = paths::hosts_file(node, &pod.uid);
+    if read_text(&path).is_ok_and(|there| there == text) {
+        return Ok(Some(path));
+    }
+    write_in_place(&path, text.as_bytes(), paths::HOSTS_MODE)?;
+    Ok(Some(path))
+}
+
+fn write_in_place(path: &str, bytes: &[u8], mode: u32) -> crate::sys::Result<()> {
+    use std::io::Write;
+    if !Path::new(path).exists() {
+        return files::replace(Path::new(path), bytes, mode, Durable::No);
+    }
+    OpenOptions::new()
+        .write(true)
+        .truncate(true)
+        .custom_flags(nix::fcntl::OFlag::O_NOFOLLOW.bits())
+        .open(path)
+        .and_then(|mut file| file.write_all(bytes))
+        .map_err(|e| Error::io(format!("write {path}"), &e))
+}
+
+/// The file for the termination message: any user of the container may write it, whatever the umask. That it cannot be
+/// made costs the message only (kubelet `kuberuntime_container.go` makeMounts).
+fn make_message_file(job: &PodJob, wanted: &Wanted<'_>) -> Option<String> {
+    let (node, uid) = (&job.request.node, &job.request.uid);
+    let dir = paths::container_dir(node, uid, wanted.container);
+    let path = paths::termination_log(node, uid, wanted.container, wanted.attempt);
+    let made = files::make_dir(Path::new(&dir), paths::DIR_MODE).and_then(|()| {
+        // A file of an attempt that did not come to a start: what is in it does not count.
+        let _ = std::fs::remove_file(&path);
+        let file = OpenOptions::new().write(true).create_new(true).open(&path);
+        file.and_then(|file| file.set_permissions(Permissions::from_mode(0o666)))
+            .map_err(|e| Error::io(format!("make {path}"), &e))
+    });
+    match made {
+        Ok(()) => Some(path),
+        Err(error) => {
+            say(&Report::Note {
+                text: error.to_string(),
+            });
+            None
+        }
+    }
+}
+
+fn read_text(path: &str) -> crate::sys::Result<String> {
+    let bytes = files::read_bounded(Path::new(path), FILE_BYTES_MAX)?;
+    Ok(String::from_utf8_lossy(&bytes).into_owned())
+}
+
+fn disk_bytes(path: &str) -> u64 {
+    nix::sys::statvfs::statvfs(path).map_or(0, |disk| disk.blocks() * disk.fragment_size())
+}

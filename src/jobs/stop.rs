@@ -1,0 +1,144 @@
+//! Stopping side by side, and removing.
+//!
+//! `POST stop` would hold one connection a container for the whole grace; instead TERM is sent to all, their ends are
+//! watched, and what is left at the end of its grace is killed. A job that dies in between leaves containers that have
+//! their TERM; the next job begins their grace anew, and kills.
+
+use std::time::Duration;
+
+use super::logs;
+use super::report::{Failed, because};
+use crate::decide::StopTarget;
+use crate::docker::Docker;
+use crate::state::{ContainerId, FailReason, Node};
+use crate::sys::{self, Error, Kind, Mono};
+
+/// The first pause between two looks at a container that is to end, and the longest: short enough not to be noticed
+/// after a quick end, long enough to cost nothing in 30 s of grace.
+const WATCH_MIN: Duration = Duration::from_millis(10);
+const WATCH_MAX: Duration = Duration::from_millis(250);
+
+/// After a KILL a container is given this long; one that still runs hangs in the kernel.
+const KILL_WAIT: Duration = Duration::from_secs(30);
+
+/// One that is being removed by somebody else is waited for this long.
+const REMOVE_WAIT: Duration = Duration::from_secs(20);
+
+struct Ending<'a> {
+    target: &'a StopTarget,
+    kill_at: Mono,
+    killed: bool,
+}
+
+/// Stops all of these, each within its own grace. One that is gone or has ended is fine.
+pub(super) fn stop(docker: &Docker, targets: &[StopTarget]) -> Result<(), Failed> {
+    let mut left = Vec::new();
+    for target in targets {
+        let Some(signal) =
+            stop_signal(docker, &target.id).map_err(because(FailReason::KillContainerError))?
+        else {
+            continue;
+        };
+        let kill_at = sys::now()
+            .mono
+            .after(Duration::from_secs(u64::from(target.grace_seconds)));
+        signal_it(docker, &target.id, &signal).map_err(because(FailReason::KillContainerError))?;
+        left.push(Ending {
+            target,
+            kill_at,
+            killed: false,
+        });
+    }
+    let mut pause = WATCH_MIN;
+    while !left.is_empty() {
+        sys::pause(pause);
+        pause = (pause * 2).min(WATCH_MAX);
+        let mut still = Vec::new();
+        for ending in left {
+            if stop_signal(docker, &ending.target.id)
+                .map_err(because(FailReason::KillContainerError))?
+                .is_some()
+            {
+                still.push(
+                    overdue(docker, ending).map_err(because(FailReason::KillContainerError))?,
+                );
+            }
+        }
+        left = still;
+        let next = left
+            .iter()
+            .map(|ending| ending.kill_at.since(sys::now().mono))
+            .min();
+        pause = next.map_or(pause, |next| pause.min(next.max(WATCH_MIN)));
+    }
+    Ok(())
+}
+
+fn overdue<'a>(docker: &Docker, ending: Ending<'a>) -> sys::Result<Ending<'a>> {
+    let now = sys::now().mono;
+    if now < ending.kill_at {
+        return Ok(ending);
+    }
+    if ending.killed {
+        let doing = format!(
+            "stop container {} {}",
+            ending.target.name,
+            ending.target.id.short()
+        );
+        let said = format!("it still runs {} s after a KILL", KILL_WAIT.as_secs());
+        return Err(Error::new(doing, Kind::Unavailable, said));
+    }
+    signal_it(docker, &ending.target.id, "SIGKILL")?;
+    Ok(Ending {
+        kill_at: now.after(KILL_WAIT),
+        killed: true,
+        ..ending
+    })
+}
+
+/// The signal that its image asks for; `None` when it does not run.
+fn stop_signal(docker: &Docker, id: &ContainerId) -> sys::Result<Option<String>> {
+    let inspect = match docker.inspect(&id.0) {
+        Ok(inspect) => inspect,
+        Err(error) if error.kind() == Kind::Gone => return Ok(None),
+        Err(error) => return Err(error),
+    };
+    let signal = inspect.config.stop_signal;
+    Ok(inspect.state.running.then(|| {
+        if signal.is_empty() {
+            "SIGTERM".to_owned()
+        } else {
+            signal
+        }
+    }))
+}
+
+fn signal_it(docker: &Docker, id: &ContainerId, signal: &str) -> sys::Result<()> {
+    match docker.kill(&id.0, signal) {
+        // It has ended by itself.
+        Err(error) if matches!(error.kind(), Kind::Gone | Kind::Conflict) => Ok(()),
+        other => other,
+    }
+}
+
+/// Removes these in this order, with their log links; one that still runs is killed.
+pub(super) fn remove(docker: &Docker, node: &Node, ids: &[ContainerId]) -> Result<(), Failed> {
+    for id in ids {
+        logs::unlink(docker, node, id);
+        remove_one(docker, id).map_err(because(FailReason::KillContainerError))?;
+    }
+    Ok(())
+}
+
+fn remove_one(docker: &Docker, id: &ContainerId) -> sys::Result<()> {
+    let until = sys::now().mono.after(REMOVE_WAIT);
+    loop {
+        match docker.remove(&id.0) {
+            // Somebody else is removing it: that takes a moment.
+            Err(error) if error.kind() == Kind::Conflict && sys::now().mono < until => {
+                sys::pause(WATCH_MAX)
+            }
+            other => return other,
+        }
+    }
+}
