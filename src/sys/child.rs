@@ -108,11 +108,8 @@ impl Child {
         }
     }
 
-    /// Its end, once it has ended and all its lines were read.
+    /// Its end, once it has ended. What it said before is still to be read.
     pub fn try_wait(&mut self) -> Option<Result<ExitStatus>> {
-        if !self.over {
-            return None;
-        }
         match self.process.try_wait() {
             Ok(status) => status.map(Ok),
             Err(error) => Some(Err(Error::io("wait for a job", &error))),
