@@ -4,11 +4,21 @@
 //! it has been decoded, defaulted, checked, named and hashed, and no other room looks at a manifest again. Deliberately
 //! absent: anything about Docker, and any repair of what the user wrote.
 
+mod check;
+mod defaults;
+mod fields;
+mod identity;
 mod names;
 mod problem;
+mod quantity;
+mod read;
+mod rules;
+mod states;
+mod tree;
 
 pub use names::{ContainerName, PodKey, PodUid, SpecHash};
 pub use problem::Problem;
+pub use read::read;
 
 use k8s_openapi::api::core::v1::Pod;
 use serde::{Deserialize, Serialize};
@@ -44,12 +54,4 @@ pub struct Reading {
     pub pod: ValidPod,
     /// What its author should know all the same.
     pub warnings: Vec<Problem>,
-}
-
-/// Reads one manifest, YAML or JSON.
-///
-/// # Errors
-/// Everything that is wrong with it, as far as it can be found in one pass.
-pub fn read(_bytes: &[u8], _origin: &Origin) -> Result<Reading, Vec<Problem>> {
-    Err(vec![Problem::new("", "manifests cannot be read yet")])
 }

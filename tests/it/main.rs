@@ -19,6 +19,7 @@ mod decide;
 mod golden;
 mod labels;
 mod layers;
+mod manifests;
 mod replies;
 mod status;
 mod tidy;

@@ -1,0 +1,274 @@
+//! Every field of a v1 Pod, its type, and whether it is honoured, carried or refused.
+//!
+//! `fields.txt` holds the tree, one field a line, indented by depth: `[]` marks a list, `{}` a map, and the letter of a
+//! leaf its type: string, integer, boolean, quantity, `x` for integer or string, `a` for anything. `states.rs` says for
+//! which part of the tree what is true; the longest matching entry counts.
+
+use std::collections::BTreeMap;
+use std::sync::LazyLock;
+
+use serde_json::{Map, Value};
+
+use super::Problem;
+use super::quantity;
+use super::states::{State, state_of};
+
+#[derive(Default)]
+struct Field {
+    list: bool,
+    map: bool,
+    kind: Option<char>,
+    parts: BTreeMap<&'static str, Field>,
+}
+
+static POD: LazyLock<Field> = LazyLock::new(|| {
+    let mut lines = include_str!("fields.txt").lines().peekable();
+    let mut pod = Field::default();
+    fill(&mut pod, 0, &mut lines);
+    pod
+});
+
+fn fill(into: &mut Field, depth: usize, lines: &mut std::iter::Peekable<std::str::Lines<'static>>) {
+    while let Some(line) = lines.next_if(|l| l.len() - l.trim_start().len() == depth) {
+        let (name, kind) = match line.trim_start().split_once(' ') {
+            Some((name, kind)) => (name, kind.chars().next()),
+            None => (line.trim_start(), None),
+        };
+        let mut field = Field {
+            list: name.ends_with("[]"),
+            map: name.ends_with("{}"),
+            kind,
+            parts: BTreeMap::new(),
+        };
+        fill(&mut field, depth + 1, lines);
+        into.parts
+            .insert(name.trim_end_matches(['[', ']', '{', '}']), field);
+    }
+}
+
+/// What was found while the tree was walked.
+#[derive(Default)]
+pub(super) struct Findings {
+    pub(super) problems: Vec<Problem>,
+    pub(super) unknown: Vec<Problem>,
+}
+
+/// Gives every value the type its field wants; drops nulls, unknown fields and harmless values of refused fields.
+pub(super) fn fit(pod: Value, found: &mut Findings) -> Value {
+    object(pod, &POD, ("", ""), found).unwrap_or(Value::Null)
+}
+
+fn shown(value: &Value) -> String {
+    let text: String = value.to_string().chars().take(60).collect();
+    match value {
+        Value::Null => "nothing".to_owned(),
+        Value::Bool(_) => format!("the boolean {text}"),
+        Value::Number(_) => format!("the number {text}"),
+        Value::String(_) => format!("the text {text}"),
+        Value::Array(_) => "a list".to_owned(),
+        Value::Object(_) => "a mapping".to_owned(),
+    }
+}
+
+fn wrong(value: &Value, wanted: &str, path: &str, found: &mut Findings) -> Option<Value> {
+    let problem = Problem::new(path, format!("must be {wanted}, not {}", shown(value)));
+    let quote = wanted == "a string" && matches!(value, Value::Bool(_) | Value::Number(_));
+    found.problems.push(if quote {
+        problem.hint(format!("put it in quotes: \"{value}\""))
+    } else {
+        problem
+    });
+    None
+}
+
+/// A path as a person reads it, and as the tables have it.
+type Path<'a> = (&'a str, &'a str);
+
+fn object(value: Value, field: &Field, path: Path, found: &mut Findings) -> Option<Value> {
+    let Value::Object(map) = value else {
+        return wrong(&value, "a mapping", path.0, found);
+    };
+    let mut out = Map::new();
+    for (name, value) in map {
+        let dot = if path.0.is_empty() { "" } else { "." };
+        let place = format!("{}{dot}{name}", path.0);
+        let Some(part) = field.parts.get(name.as_str()) else {
+            found.unknown.push(unknown(&name, &place, field));
+            continue;
+        };
+        let suffix = match (part.list, part.map) {
+            (true, _) => "[]",
+            (_, true) => "{}",
+            _ => "",
+        };
+        let table = format!("{}{dot}{name}{suffix}", path.1);
+        if value.is_null() {
+            continue;
+        }
+        if let Some((entry, note)) = refused(&table, &value) {
+            if !entry {
+                found
+                    .problems
+                    .push(Problem::new(place, "not supported here").hint(note));
+            }
+            continue;
+        }
+        if let Some(value) = value_of(value, part, (&place, &table), found) {
+            out.insert(name, value);
+        }
+    }
+    Some(Value::Object(out))
+}
+
+/// Whether a field is refused; then also whether this value of it means nothing, and what to use instead.
+fn refused(table: &str, value: &Value) -> Option<(bool, &'static str)> {
+    let entry = state_of(table)?;
+    if entry.state != State::Refused || table.ends_with("volumes[]") {
+        return None;
+    }
+    let empty = match value {
+        Value::Array(list) => list.is_empty(),
+        Value::String(text) => text.is_empty() || text == entry.harmless,
+        Value::Object(map) => {
+            (map.is_empty() && entry.harmless == "{}") || shown_is(value, entry.harmless)
+        }
+        Value::Bool(_) | Value::Number(_) => shown_is(value, entry.harmless),
+        Value::Null => true,
+    };
+    Some((empty, entry.note))
+}
+
+/// Whether a value is written like this in JSON.
+fn shown_is(value: &Value, json: &str) -> bool {
+    let text = value.to_string();
+    text == json
+}
+
+fn value_of(value: Value, field: &Field, path: Path, found: &mut Findings) -> Option<Value> {
+    if field.list {
+        let Value::Array(list) = value else {
+            return wrong(&value, "a list", path.0, found);
+        };
+        let items = list.into_iter().enumerate().filter_map(|(at, item)| {
+            single(item, field, (&format!("{}[{at}]", path.0), path.1), found)
+        });
+        return Some(Value::Array(items.collect()));
+    }
+    if field.map {
+        let Value::Object(map) = value else {
+            return wrong(&value, "a mapping", path.0, found);
+        };
+        let items = map.into_iter().filter_map(|(key, item)| {
+            let place = format!("{}[{key}]", path.0);
+            // A key without a value is an empty string to Kubernetes.
+            let item = if item.is_null() && field.kind == Some('s') {
+                Value::from("")
+            } else {
+                item
+            };
+            single(item, field, (&place, path.1), found).map(|item| (key, item))
+        });
+        return Some(Value::Object(items.collect()));
+    }
+    single(value, field, path, found)
+}
+
+fn single(value: Value, field: &Field, path: Path, found: &mut Findings) -> Option<Value> {
+    let Some(kind) = field.kind else {
+        return object(value, field, path, found);
+    };
+    let scalar = matches!(value, Value::String(_) | Value::Number(_));
+    match (kind, &value) {
+        ('s', Value::String(_)) | ('b', Value::Bool(_)) | ('a', _) => Some(value),
+        ('s', _) => wrong(&value, "a string", path.0, found),
+        ('b', Value::String(text)) => match text.to_ascii_lowercase().as_str() {
+            "yes" | "on" | "y" => Some(Value::Bool(true)),
+            "no" | "off" | "n" => Some(Value::Bool(false)),
+            _ => wrong(&value, "true or false", path.0, found),
+        },
+        ('b', _) => wrong(&value, "true or false", path.0, found),
+        ('i', Value::Number(number)) if number.is_i64() => Some(value),
+        ('i', Value::String(text)) => match octal(text) {
+            Some(number) => Some(Value::from(number)),
+            None => wrong(&value, "an integer", path.0, found),
+        },
+        ('i', _) => wrong(&value, "an integer", path.0, found),
+        ('x', _) if scalar => Some(value),
+        ('x', _) => wrong(&value, "an integer or a string", path.0, found),
+        ('q', _) if scalar => {
+            let text = value
+                .as_str()
+                .map_or_else(|| value.to_string(), str::to_owned);
+            match quantity::parse(&text) {
+                Some(amount) => Some(Value::from(quantity::canonical(amount))),
+                None => wrong(&value, "a quantity such as 500m, 64Mi or 2", path.0, found),
+            }
+        }
+        _ => wrong(&value, "a quantity such as 500m, 64Mi or 2", path.0, found),
+    }
+}
+
+/// YAML 1.1 reads `0644` and Kubernetes `0o644` as octal; the YAML reader hands the first over as text.
+fn octal(text: &str) -> Option<i64> {
+    let digits = text.strip_prefix("0o").or_else(|| text.strip_prefix('0'))?;
+    if digits.is_empty() || !digits.bytes().all(|b| b.is_ascii_digit()) {
+        return None;
+    }
+    i64::from_str_radix(digits, 8).ok()
+}
+
+fn unknown(name: &str, place: &str, field: &Field) -> Problem {
+    let place: String = place.chars().take(200).collect();
+    let problem = Problem::new(place, "unknown field");
+    if name.len() > 60 {
+        return problem;
+    }
+    let near = |known: &&&str| distance(&name.to_lowercase(), &known.to_lowercase());
+    match field.parts.keys().min_by_key(near) {
+        Some(known) if near(&known) <= 1 + name.len() / 4 => {
+            problem.hint(format!("did you mean {known}?"))
+        }
+        _ => problem,
+    }
+}
+
+/// How many letters have to be changed, added or left out.
+fn distance(a: &str, b: &str) -> usize {
+    let b: Vec<char> = b.chars().collect();
+    let mut row: Vec<usize> = (0..=b.len()).collect();
+    for (i, x) in a.chars().enumerate() {
+        let mut next = vec![i + 1];
+        for ((y, over), left) in b.iter().zip(&row).zip(row.iter().skip(1)) {
+            let before = next.last().copied().unwrap_or_default();
+            next.push((over + usize::from(x != *y)).min(before + 1).min(left + 1));
+        }
+        row = next;
+    }
+    row.last().copied().unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_field_of_a_pod_is_in_one_state() {
+        let table = include_str!("../../tests/fixtures/podspec-fields.tsv");
+        let mut leaves = 0;
+        for line in table.lines() {
+            let path = line.split('\t').next().unwrap();
+            assert!(state_of(path).is_some(), "{path} is in no state");
+            leaves += 1;
+        }
+        assert_eq!(leaves, 806);
+    }
+
+    #[test]
+    fn octal_numbers_are_read_as_yaml_1_1_does() {
+        assert_eq!(octal("0644"), Some(420));
+        assert_eq!(octal("0o644"), Some(420));
+        assert_eq!(octal("644"), None);
+        assert_eq!(octal("0"), None);
+        assert_eq!(octal("08"), None);
+    }
+}

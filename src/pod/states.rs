@@ -1,0 +1,175 @@
+//! Which fields are honoured, carried or refused; `fields.rs` asks.
+
+/// What becomes of a field.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum State {
+    /// It has its effect.
+    Honoured,
+    /// It is kept and means nothing on one node.
+    Carried,
+    /// A manifest that uses it is refused.
+    Refused,
+}
+
+/// One entry: it covers its path and all below.
+pub(super) struct Entry {
+    pub(super) path: &'static str,
+    pub(super) state: State,
+    /// What to use instead.
+    pub(super) note: &'static str,
+    /// The value that means the same as leaving it out.
+    pub(super) harmless: &'static str,
+}
+
+const LATER: &str = "not yet honoured by this version; leave it out";
+const CLUSTER: &str = "it needs a cluster; use hostPath, emptyDir or literal values";
+
+/// The entry for a path: the longest that covers it.
+pub(super) fn state_of(table: &str) -> Option<Entry> {
+    let covers = |path: &str| {
+        table
+            .strip_prefix(path)
+            .is_some_and(|rest| rest.is_empty() || rest.starts_with('.'))
+    };
+    let long = |list: &[(&'static str, &'static str, &'static str)], state| {
+        let entries = list.iter().filter(|(path, ..)| covers(path));
+        entries
+            .max_by_key(|(path, ..)| path.len())
+            .map(|(path, note, harmless)| Entry {
+                path,
+                state,
+                note,
+                harmless,
+            })
+    };
+    let plain = |list: &[&'static str], state| {
+        let paths = list
+            .iter()
+            .filter(|path| covers(path))
+            .max_by_key(|path| path.len());
+        paths.map(|path| Entry {
+            path,
+            state,
+            note: "",
+            harmless: "",
+        })
+    };
+    [
+        long(REFUSED, State::Refused),
+        plain(HONOURED, State::Honoured),
+        plain(CARRIED, State::Carried),
+    ]
+    .into_iter()
+    .flatten()
+    .max_by_key(|entry| entry.path.len())
+}
+
+const HONOURED: &[&str] = &[
+    "spec.restartPolicy",
+    "spec.terminationGracePeriodSeconds",
+    "spec.hostNetwork",
+    "spec.hostPID",
+    "spec.hostIPC",
+    "spec.shareProcessNamespace",
+    "spec.hostname",
+    "spec.subdomain",
+    "spec.setHostnameAsFQDN",
+    "spec.hostnameOverride",
+    "spec.hostAliases[]",
+    "spec.dnsPolicy",
+    "spec.dnsConfig",
+    "spec.enableServiceLinks",
+    "spec.priorityClassName",
+    "spec.securityContext",
+    "spec.volumes[].name",
+    "spec.volumes[].emptyDir",
+    "spec.volumes[].hostPath",
+    "spec.containers[]",
+];
+
+const CARRIED: &[&str] = &[
+    "spec.affinity",
+    "spec.tolerations[]",
+    "spec.topologySpreadConstraints[]",
+    "spec.schedulerName",
+    "spec.priority",
+    "spec.preemptionPolicy",
+    "spec.nodeName",
+    "spec.nodeSelector{}",
+    "spec.readinessGates[]",
+    "spec.overhead{}",
+    "spec.automountServiceAccountToken",
+];
+
+/// Path, what to use instead, and the value that is let through.
+const REFUSED: &[(&str, &str, &str)] = &[
+    (
+        "spec.os",
+        "only linux runs here; leave it out",
+        "{\"name\":\"linux\"}",
+    ),
+    ("spec.activeDeadlineSeconds", LATER, ""),
+    ("spec.initContainers[]", LATER, ""),
+    ("spec.resources", LATER, "{}"),
+    ("spec.hostUsers", LATER, "true"),
+    ("spec.runtimeClassName", LATER, ""),
+    ("spec.schedulingGroup", CLUSTER, "{}"),
+    ("spec.schedulingGates[]", CLUSTER, ""),
+    ("spec.resourceClaims[]", CLUSTER, ""),
+    (
+        "spec.imagePullSecrets[]",
+        "put registry credentials into the node's config.json",
+        "",
+    ),
+    ("spec.ephemeralContainers[]", "cannot be set on create", ""),
+    ("spec.serviceAccount", CLUSTER, ""),
+    ("spec.serviceAccountName", CLUSTER, ""),
+    (
+        "spec.securityContext.windowsOptions",
+        "only linux runs here",
+        "{}",
+    ),
+    (
+        "spec.securityContext.supplementalGroupsPolicy",
+        LATER,
+        "Merge",
+    ),
+    ("spec.securityContext.seLinuxChangePolicy", LATER, ""),
+    ("spec.volumes[]", CLUSTER, ""),
+    ("spec.volumes[].downwardAPI", LATER, ""),
+    ("spec.volumes[].projected", LATER, ""),
+    ("spec.volumes[].image", LATER, ""),
+    ("spec.containers[].envFrom[]", CLUSTER, ""),
+    (
+        "spec.containers[].env[].valueFrom.configMapKeyRef",
+        CLUSTER,
+        "",
+    ),
+    (
+        "spec.containers[].env[].valueFrom.secretKeyRef",
+        CLUSTER,
+        "",
+    ),
+    ("spec.containers[].env[].valueFrom.fileKeyRef", LATER, ""),
+    ("spec.containers[].livenessProbe", LATER, ""),
+    ("spec.containers[].readinessProbe", LATER, ""),
+    ("spec.containers[].startupProbe", LATER, ""),
+    ("spec.containers[].lifecycle", LATER, "{}"),
+    ("spec.containers[].resizePolicy[]", LATER, ""),
+    ("spec.containers[].restartPolicy", LATER, ""),
+    ("spec.containers[].restartPolicyRules[]", LATER, ""),
+    ("spec.containers[].resources.claims[]", CLUSTER, ""),
+    (
+        "spec.containers[].securityContext.windowsOptions",
+        "only linux runs here",
+        "{}",
+    ),
+    ("spec.containers[].volumeDevices[]", CLUSTER, ""),
+    (
+        "spec.containers[].volumeMounts[].recursiveReadOnly",
+        LATER,
+        "Disabled",
+    ),
+    ("spec.containers[].volumeMounts[].subPath", LATER, ""),
+    ("spec.containers[].volumeMounts[].subPathExpr", LATER, ""),
+];

@@ -1,0 +1,139 @@
+//! What is read from manifests, and what is refused, in which words.
+
+use staticlet::pod::{Origin, Reading, read};
+
+fn origin() -> Origin {
+    Origin {
+        node_name: "node1".to_owned(),
+        from_file: true,
+        allow_unknown_fields: false,
+    }
+}
+
+fn good(text: &str) -> Reading {
+    read(text.as_bytes(), &origin()).unwrap_or_else(|p| panic!("{text}\n{p:?}"))
+}
+
+fn refused(text: &str) -> String {
+    let problems = read(text.as_bytes(), &origin()).expect_err(text);
+    problems
+        .iter()
+        .map(ToString::to_string)
+        .collect::<Vec<_>>()
+        .join("\n")
+}
+
+const WEB: &str = "apiVersion: v1\nkind: Pod\nmetadata:\n  name: web\nspec:\n  containers:\n  - name: c\n    image: nginx\n";
+
+#[test]
+fn the_identity_follows_the_meaning_and_not_the_writing() {
+    let web = good(WEB);
+    assert_eq!(web.pod.key.to_string(), "default/web-node1");
+    assert_eq!(web.pod.uid.as_str().len(), 32);
+    let json = r#"{"kind":"Pod","apiVersion":"v1","metadata":{"name":"web"},"spec":{"containers":[{"image":"nginx","name":"c"}]}}"#;
+    for same in [
+        json.to_owned(),
+        json.replace(',', ",\n\t"),
+        format!(
+            "# hello\n---\n{WEB}    tty: no\n  restartPolicy: Always\n  hostNetwork: false\n  initContainers: []\n"
+        ),
+        format!("\u{feff}{}", WEB.replace('\n', "\r\n")),
+        format!("{WEB}---\n# nothing\n"),
+    ] {
+        assert_eq!(good(&same).pod.uid, web.pod.uid, "{same}");
+    }
+    let label = WEB.replace("name: web", "name: web\n  labels: {a: b}");
+    assert_ne!(good(&label).pod.uid, web.pod.uid);
+}
+
+#[test]
+fn each_fault_is_told_by_place_and_advice() {
+    let c = |more: &str| format!("{WEB}    {more}\n");
+    for (text, wanted) in [
+        (String::new(), "the file is empty"),
+        ("hello".to_owned(), "the file is not a mapping"),
+        (
+            format!("{WEB}---\n{WEB}"),
+            "line 9: a second document begins here",
+        ),
+        (
+            WEB.replace("kind: Pod", "kind: Deployment"),
+            "kind: this is a v1 Deployment",
+        ),
+        (WEB.replace("kind: Pod\n", ""), "kind: Required value"),
+        (
+            WEB.replace("name: web", "name: Web"),
+            "metadata.name: Invalid value: \"Web-node1\"",
+        ),
+        (
+            WEB.replace("image: nginx", "imag: nginx"),
+            "spec.containers[0].imag: unknown field (did you mean image?)",
+        ),
+        (
+            c("env: [{name: A, value: 8080}]"),
+            "spec.containers[0].env[0].value: must be a string, not the number 8080 (put it in quotes",
+        ),
+        (c("name: twice"), "the key \"name\" is there twice"),
+        (
+            c("livenessProbe: {exec: {command: [a]}}"),
+            "spec.containers[0].livenessProbe: not supported here",
+        ),
+        (
+            c("volumeMounts: [{name: v, mountPath: /v}]"),
+            "volumeMounts[0].name: Not found: \"v\"",
+        ),
+        (
+            format!("{WEB}  volumes: [{{name: v, configMap: {{name: x}}}}]\n"),
+            "spec.volumes[0].configMap: not supported here",
+        ),
+        (
+            format!("{WEB}  hostUsers: false\n"),
+            "spec.hostUsers: not supported here",
+        ),
+        (format!("{WEB}\tx: 1\n"), "not valid YAML"),
+        ("{{ .Values.pod }}".to_owned(), "looks like a template"),
+        (
+            c("resources: {limits: {memory: 64MB}}"),
+            "must be a quantity",
+        ),
+    ] {
+        let said = refused(&text);
+        assert!(said.contains(wanted), "{text}\n{said}\nwanted {wanted}");
+    }
+}
+
+#[test]
+fn no_input_brings_the_reader_down() {
+    let mut bomb = "a0: &a0 [x,x,x,x,x,x,x,x,x,x]\n".to_owned();
+    for i in 1..12 {
+        let part = vec![format!("*a{}", i - 1); 10].join(",");
+        bomb.push_str(&format!("a{i}: &a{i} [{part}]\n"));
+    }
+    for text in [
+        bomb,
+        "[".repeat(100_000),
+        "{\"a\":".repeat(100_000),
+        format!("{WEB}\0"),
+        "x".repeat(11 << 20),
+        "---\n".repeat(100_000),
+    ] {
+        refused(&text);
+    }
+    let mut seed = 0x2545_f491_4f6c_dd1d_u64;
+    println!("seed {seed:#x}");
+    for _ in 0..20_000 {
+        let mut bytes = WEB.as_bytes().to_vec();
+        for _ in 0..3 {
+            seed ^= seed << 13;
+            seed ^= seed >> 7;
+            seed ^= seed << 17;
+            let at = seed as usize % bytes.len();
+            match seed >> 60 {
+                0..8 => bytes[at] = b"{}[]:-#&*!|>'\"%@\n\t 0x~"[(seed >> 32) as usize % 22],
+                8..12 => drop(bytes.remove(at)),
+                _ => bytes.insert(at, (seed >> 40) as u8),
+            }
+        }
+        let _ = read(&bytes, &origin());
+    }
+}
