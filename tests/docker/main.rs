@@ -1,0 +1,24 @@
+//! The built program on a real dockerd, from outside. Every test has an agent, directories and a node name of its own
+//! and removes what it made. Run by `STATICLET_TEST_DOCKER=1 cargo test --test docker -- --include-ignored`.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::disallowed_methods,
+    clippy::cast_possible_truncation,
+    clippy::too_many_lines,
+    clippy::cloned_ref_to_slice_refs
+)]
+
+#[path = "../support/real.rs"]
+mod support;
+
+mod adopt;
+mod edits;
+mod faults;
+mod inside;
+mod refuse;
+mod registry;
+mod restart;
+mod walk;

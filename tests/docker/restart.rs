@@ -1,0 +1,96 @@
+//! Who is started again, when, and who is not.
+
+use std::thread;
+use std::time::Duration;
+
+use crate::support::agent::{Agent, SOON, eventually, pod, sleeper};
+use crate::support::engine;
+
+#[test]
+#[ignore = "needs dockerd"]
+fn restart_policies() {
+    let agent = Agent::started("policies");
+    for (name, policy, code) in [
+        ("never-bad", "Never", 3),
+        ("never-good", "Never", 0),
+        ("onfail-bad", "OnFailure", 3),
+        ("onfail-good", "OnFailure", 0),
+        ("always-good", "Always", 0),
+    ] {
+        let spec = format!("  restartPolicy: {policy}\n");
+        agent.put(
+            &format!("{name}.yaml"),
+            &pod(name, &format!("exit {code}"), &spec),
+        );
+    }
+    for name in ["onfail-bad", "always-good"] {
+        eventually(&agent, &format!("{name} was restarted"), SOON, || {
+            agent.all(name).iter().any(|c| {
+                c["Names"][0]
+                    .as_str()
+                    .is_some_and(|n| n.contains("k8s_c_") && n.ends_with("_1"))
+            })
+        });
+    }
+    agent.wait_status("CrashLoopBackOff");
+    agent.wait_status("Completed");
+    thread::sleep(Duration::from_secs(2));
+    for name in ["never-bad", "never-good", "onfail-good"] {
+        let all = agent.all(name);
+        assert!(
+            all.iter()
+                .all(|c| c["Names"][0].as_str().is_some_and(|n| n.ends_with("_0"))),
+            "{name}: {all:?}"
+        );
+        assert!(
+            agent.running(name, "POD").is_empty(),
+            "{name} is finished and keeps its sandbox"
+        );
+    }
+}
+
+#[test]
+#[ignore = "needs dockerd"]
+fn a_lost_sandbox_takes_its_containers_with_it() {
+    let agent = Agent::started("sandbox");
+    agent.put("a.yaml", &sleeper("a"));
+    let (first, sandbox) = (agent.wait_running("a", "c"), agent.wait_running("a", "POD"));
+    engine::call("POST", &format!("/containers/{sandbox}/kill"), None);
+    let second_sandbox = agent.wait_other("a", "POD", &sandbox);
+    let second = agent.wait_other("a", "c", &first);
+    engine::remove(&second_sandbox);
+    agent.wait_other("a", "POD", &second_sandbox);
+    agent.wait_other("a", "c", &second);
+    assert_eq!(agent.running("a", "POD").len(), 1);
+}
+
+#[test]
+#[ignore = "needs dockerd"]
+fn a_removed_container_is_back() {
+    let agent = Agent::started("rm");
+    agent.put("a.yaml", &sleeper("a"));
+    let first = agent.wait_running("a", "c");
+    engine::remove(&first);
+    agent.wait_other("a", "c", &first);
+}
+
+#[test]
+#[ignore = "needs dockerd"]
+fn one_dead_instance_is_kept_and_the_rest_collected() {
+    let agent = Agent::started("dead");
+    agent.put("a.yaml", &sleeper("a"));
+    let mut id = agent.wait_running("a", "c");
+    for _ in 0..2 {
+        engine::call("POST", &format!("/containers/{id}/kill"), None);
+        eventually(
+            &agent,
+            "the next instance runs",
+            Duration::from_secs(60),
+            || agent.running("a", "c").iter().any(|other| *other != id),
+        );
+        id = agent.running("a", "c").pop().unwrap();
+    }
+    eventually(&agent, "one live, one dead, one sandbox", SOON, || {
+        agent.all("a").len() == 3
+    });
+}

@@ -1,0 +1,7 @@
+//! What the tests on a real dockerd share.
+#![allow(unreachable_pub, dead_code, missing_docs)]
+
+pub mod agent;
+pub mod engine;
+pub mod image;
+pub mod proxy;
