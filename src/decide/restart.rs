@@ -4,6 +4,7 @@ use k8s_openapi::api::core::v1::Pod;
 
 use crate::pod::ContainerName;
 use crate::state::{Container, ContainerState, ObservedPod};
+use crate::status::is_restarted;
 
 /// What is to become of one container of a wanted pod.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -27,24 +28,17 @@ pub fn fate<'a>(pod: &Pod, name: &ContainerName, there: Option<&'a ObservedPod>)
     let Some(container) = newest else {
         return Fate::Start(None);
     };
+    let policy = pod
+        .spec
+        .as_ref()
+        .and_then(|spec| spec.restart_policy.as_deref());
     match &container.state {
         ContainerState::Running { .. } => Fate::Keep(container),
-        ContainerState::Exited(exit) if !is_restarted(pod, exit.code) => Fate::Finished(container),
+        ContainerState::Exited(exit) if !is_restarted(policy, exit.code) => {
+            Fate::Finished(container)
+        }
         ContainerState::Exited(_) | ContainerState::Created | ContainerState::Unknown { .. } => {
             Fate::Start(Some(container))
         }
-    }
-}
-
-/// An unknown policy counts as Always, as in the kubelet.
-fn is_restarted(pod: &Pod, code: i32) -> bool {
-    match pod
-        .spec
-        .as_ref()
-        .and_then(|spec| spec.restart_policy.as_deref())
-    {
-        Some("Never") => false,
-        Some("OnFailure") => code != 0,
-        _ => true,
     }
 }

@@ -14,6 +14,7 @@ mod reasons;
 mod table;
 
 pub use backoff::crash_wait;
+pub use phase::is_restarted;
 pub use pod::{Case, pod_status};
 pub use reasons::{Reason, reasons};
 pub use table::{Row, age, render, row};

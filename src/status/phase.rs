@@ -63,7 +63,7 @@ pub(super) fn phase(spec: Option<&PodSpec>, statuses: &[ContainerStatus]) -> Pha
 }
 
 /// Whether a container that ended with `code` is started again. An unknown policy counts as Always, as in the kubelet.
-pub(super) fn is_restarted(policy: Option<&str>, code: i32) -> bool {
+pub fn is_restarted(policy: Option<&str>, code: i32) -> bool {
     match policy {
         Some("Never") => false,
         Some("OnFailure") => code != 0,
