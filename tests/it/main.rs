@@ -22,5 +22,6 @@ mod layers;
 mod manifests;
 mod replies;
 mod status;
+mod sources;
 mod tidy;
 mod wire;
