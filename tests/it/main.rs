@@ -21,7 +21,7 @@ mod labels;
 mod layers;
 mod manifests;
 mod replies;
-mod status;
 mod sources;
+mod status;
 mod tidy;
 mod wire;
