@@ -13,8 +13,9 @@ use crate::docker::Docker;
 use crate::state::{ContainerId, FailReason, Node};
 use crate::sys::{self, Error, Kind, Mono};
 
-/// The first pause between two looks at a container that is to end, and the longest: short enough not to be noticed
-/// after a quick end, long enough to cost nothing in 30 s of grace.
+/// The pause between two looks at a container that is to end: an eighth of the time waited so far, within these limits.
+/// So an end is noticed late by an eighth at most, and 30 s of grace cost some hundred looks.
+const WATCH_SHARE: u32 = 8;
 const WATCH_MIN: Duration = Duration::from_millis(10);
 const WATCH_MAX: Duration = Duration::from_millis(250);
 
@@ -49,10 +50,16 @@ pub(super) fn stop(docker: &Docker, targets: &[StopTarget]) -> Result<(), Failed
             killed: false,
         });
     }
-    let mut pause = WATCH_MIN;
+    let began = sys::now().mono;
     while !left.is_empty() {
-        sys::pause(pause);
-        pause = (pause * 2).min(WATCH_MAX);
+        let now = sys::now().mono;
+        let due = left
+            .iter()
+            .map(|ending| ending.kill_at.since(now))
+            .min()
+            .unwrap_or(WATCH_MAX);
+        let watch = (now.since(began) / WATCH_SHARE).clamp(WATCH_MIN, WATCH_MAX);
+        sys::pause(watch.min(due.max(WATCH_MIN)));
         let mut still = Vec::new();
         for ending in left {
             if stop_signal(docker, &ending.target.id)
@@ -65,11 +72,6 @@ pub(super) fn stop(docker: &Docker, targets: &[StopTarget]) -> Result<(), Failed
             }
         }
         left = still;
-        let next = left
-            .iter()
-            .map(|ending| ending.kill_at.since(sys::now().mono))
-            .min();
-        pause = next.map_or(pause, |next| pause.min(next.max(WATCH_MIN)));
     }
     Ok(())
 }
