@@ -33,7 +33,7 @@ pub fn status(flags: &StatusFlags) -> Outcome {
         let since =
             Wall::parse(&file.staticlet.written).map_or(Duration::ZERO, |at| now.wall.since(at));
         complain(&format!(
-            "the agent does not run; this is what it published {} ago, or what has not changed since",
+            "the agent is not running; this is what it published {} ago, or what has not changed since",
             age(since)
         ));
     }
