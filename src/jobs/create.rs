@@ -30,11 +30,11 @@ impl PodJob {
             Err(error) if body.host_config.oom_score_adj < 0 && is_about_oom_score(&error) => {}
             Err(error) => return Err(Failure::Start(error)),
         }
-        say(&Report::OomFloor { floor: 0 });
         body.host_config.oom_score_adj = 0;
         self.docker.remove(&id.0).map_err(Failure::Create)?;
         let id = self.create(name, &body).map_err(Failure::Create)?;
         self.docker.start(&id.0).map_err(Failure::Start)?;
+        say(&Report::OomFloor { floor: 0 });
         Ok(id)
     }
 
@@ -72,7 +72,9 @@ impl PodJob {
     }
 }
 
-/// runc's words and crun's have the name of the file in them.
+/// runc's words and crun's have the name of the file in them; but some runc write it so early that all they can say is
+/// that a child is gone. Only the start that succeeds with another score proves that this was it.
 fn is_about_oom_score(error: &Error) -> bool {
-    error.said().contains("oom_score_adj")
+    let words = ["oom_score_adj", "can't get final child's PID from pipe"];
+    words.iter().any(|words| error.said().contains(words))
 }
