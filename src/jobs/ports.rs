@@ -1,22 +1,26 @@
 //! Who has the port that a pod wants.
 
+use std::collections::BTreeMap;
 use std::path::Path;
 
 use crate::docker::{Docker, wire};
+
+/// The ports of the machine that a pod asks for, by its own.
+type Bindings = BTreeMap<String, Vec<wire::PortBinding>>;
 
 /// The tables of sockets in /proc; a busy machine has 100 bytes for each of some 10,000.
 const TABLE_BYTES_MAX: usize = 16 << 20;
 
 /// dockerd's words, with the port and its owner before them when they tell of a port that is taken.
-pub(super) fn explain(docker: &Docker, body: &wire::CreateBody, said: &str) -> String {
+pub(super) fn explain(docker: &Docker, bindings: &Bindings, said: &str) -> String {
     let taken = ["port is already allocated", "address already in use"];
     let Some(port) = taken_port(said).filter(|_| taken.iter().any(|words| said.contains(words)))
     else {
         return said.to_owned();
     };
-    let protocol = protocol(body, port);
+    let protocol = protocol(bindings, port);
     let owner = owner(port, protocol).map(|(program, pid)| match behind(docker, pid, &program) {
-        Some(container) => format!(" by container {container}"),
+        Some(container) => format!(" by {container}"),
         None => format!(" by {program} (pid {pid})"),
     });
     format!(
@@ -39,12 +43,11 @@ pub(super) fn taken_port(said: &str) -> Option<u16> {
 }
 
 /// The protocol under which the pod asks for this port of the machine.
-fn protocol(body: &wire::CreateBody, port: u16) -> &str {
+fn protocol(bindings: &Bindings, port: u16) -> &str {
     let port = port.to_string();
-    body.host_config
-        .port_bindings
+    bindings
         .iter()
-        .find(|(_, bindings)| bindings.iter().any(|binding| binding.host_port == port))
+        .find(|(_, asked)| asked.iter().any(|binding| binding.host_port == port))
         .and_then(|(inside, _)| Some(inside.rsplit_once('/')?.1))
         .unwrap_or("tcp")
 }
@@ -101,7 +104,7 @@ pub(super) fn listeners(table: &str, port: u16) -> Vec<u64> {
         .collect()
 }
 
-/// Whether the program is dockerd's proxy, the name of the container behind it, as far as it has our labels.
+/// When the program is dockerd's proxy: the container behind it, by name as far as it has our labels.
 fn behind(docker: &Docker, pid: u32, program: &str) -> Option<String> {
     if program != "docker-proxy" {
         return None;
@@ -118,8 +121,8 @@ fn behind(docker: &Docker, pid: u32, program: &str) -> Option<String> {
     let list = docker.list().ok()?;
     let found = list.iter().find(|summary| at(summary));
     Some(match found.and_then(|summary| summary.names.first()) {
-        Some(name) => name.trim_start_matches('/').to_owned(),
-        None => format!("at {ip}"),
+        Some(name) => format!("container {}", name.trim_start_matches('/')),
+        None => format!("a container at {ip}"),
     })
 }
 

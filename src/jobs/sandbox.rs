@@ -31,9 +31,7 @@ pub(super) fn make(job: &PodJob, attempt: u32) -> Result<Joined, Failed> {
     };
     let id = made.map_err(|failure| match failure {
         Failure::Create(error) => because(FailReason::CreatePodSandboxError)(error),
-        Failure::Start(error) => {
-            because(FailReason::CreatePodSandboxError)(ports::explain(&job.docker, &error))
-        }
+        Failure::Start(error) => because(FailReason::CreatePodSandboxError)(error),
     })?;
     let inspect = job
         .docker
@@ -60,7 +58,14 @@ fn made_from(
         seen: sys::now().wall,
     };
     let body = sandbox_body(&input).map_err(because(FailReason::CreatePodSandboxError))?;
-    Ok(job.create_and_start(&sandbox_name(&pod.key, &pod.uid, attempt), body))
+    let bindings = body.host_config.port_bindings.clone();
+    let name = sandbox_name(&pod.key, &pod.uid, attempt);
+    match job.create_and_start(&name, body) {
+        Err(Failure::Start(error)) => Err(because(FailReason::CreatePodSandboxError)(
+            ports::explain(&job.docker, &bindings, &error.to_string()),
+        )),
+        other => Ok(other),
+    }
 }
 
 /// The sandbox's addresses, IPv4 first; none on the host's network.
