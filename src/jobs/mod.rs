@@ -6,6 +6,7 @@
 
 mod cleanup;
 mod create;
+mod credentials;
 mod events;
 mod logs;
 mod nonroot;

@@ -3,6 +3,7 @@
 use std::ops::ControlFlow;
 
 use super::PullRequest;
+use super::credentials::Keyring;
 use super::progress::Tally;
 use super::reference::ImageRef;
 use super::report::{Failed, because, say};
@@ -120,19 +121,46 @@ pub(super) fn pull_image(
     name: &str,
     each: &mut dyn FnMut(Progress),
 ) -> Result<()> {
-    let _ = node;
     let image =
         ImageRef::parse(name).map_err(|e| Error::new(format!("pull {name}"), Kind::Refused, e))?;
-    let call = PullCall {
-        image: image.repository(),
-        tag: image.version(),
-        auth: None,
-    };
-    let mut tally = Tally::default();
-    docker.pull(&call, &mut |line| {
-        if let Some(progress) = tally.take(&line, sys::now().mono) {
-            each(progress);
+    let keyring = Keyring::load(&node.root_dir);
+    for text in &keyring.notes {
+        say(&Report::Note { text: text.clone() });
+    }
+    let mut auths: Vec<_> = keyring
+        .lookup(&image.repository())
+        .into_iter()
+        .map(Some)
+        .collect();
+    if auths.is_empty() {
+        auths.push(None);
+    }
+    let mut failed: Vec<Error> = Vec::new();
+    for auth in auths {
+        let call = PullCall {
+            image: image.repository(),
+            tag: image.version(),
+            auth,
+        };
+        let mut tally = Tally::default();
+        let done = docker.pull(&call, &mut |line| {
+            if let Some(progress) = tally.take(&line, sys::now().mono) {
+                each(progress);
+            }
+            ControlFlow::Continue(())
+        });
+        match done {
+            Ok(()) => return Ok(()),
+            Err(error) => failed.push(error),
         }
-        ControlFlow::Continue(())
-    })
+    }
+    match failed.as_slice() {
+        [one] => Err(one.clone()),
+        many => {
+            let said: Vec<&str> = many.iter().map(Error::said).collect();
+            let kind = many.last().map_or(Kind::Refused, Error::kind);
+            let said = format!("[{}]", said.join(", "));
+            Err(Error::new(format!("pull {name}"), kind, said))
+        }
+    }
 }

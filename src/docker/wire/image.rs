@@ -92,6 +92,9 @@ pub struct RegistryAuth {
     /// From `docker login` by OAuth.
     #[serde(skip_serializing_if = "String::is_empty")]
     pub identitytoken: String,
+    /// A bearer token, sent to the registry as it is.
+    #[serde(skip_serializing_if = "String::is_empty")]
+    pub registrytoken: String,
 }
 
 /// Leaves the secrets out.
