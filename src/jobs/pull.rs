@@ -97,7 +97,15 @@ fn is_out_of_reach(error: &Error) -> bool {
         "504 Gateway",
         "proxyconnect",
     ];
-    WORDS.iter().any(|word| error.said().contains(word))
+    // With several credentials one answer may be a refusal, and that counts.
+    const REFUSALS: [&str; 4] = [
+        "unauthorized",
+        "denied",
+        "manifest unknown",
+        "no basic auth",
+    ];
+    let says = |words: &[&str]| words.iter().any(|word| error.said().contains(word));
+    says(&WORDS) && !says(&REFUSALS)
 }
 
 /// The image as dockerd is asked for it: with `:latest` when the manifest names neither tag nor digest.

@@ -37,6 +37,13 @@ pub(super) fn make(job: &PodJob, attempt: u32) -> Result<Joined, Failed> {
         .docker
         .inspect(&id.0)
         .map_err(because(FailReason::CreatePodSandboxError))?;
+    if !inspect.state.running {
+        let said = format!(
+            "the sandbox ended at once with code {} {}",
+            inspect.state.exit_code, inspect.state.error
+        );
+        return Err(because(FailReason::CreatePodSandboxError)(said.trim_end()));
+    }
     write_resolv_conf(job, &inspect)?;
     Ok(Joined {
         id,

@@ -1,8 +1,8 @@
 //! Stopping side by side, and removing.
 //!
-//! `POST stop` would hold one connection a container for the whole grace; instead TERM is sent to all, their ends are
-//! watched, and what is left at the end of its grace is killed. A job that dies in between leaves containers that have
-//! their TERM; the next job begins their grace anew, and kills.
+//! One container is stopped by dockerd, which counts the grace. Of several `POST stop` would hold one connection each for
+//! the whole of it; instead TERM is sent to all, their ends are watched, and what is left at the end of its grace is
+//! killed. A job that dies in between leaves containers that have their TERM; the next begins their grace anew.
 
 use std::time::Duration;
 
@@ -33,6 +33,11 @@ struct Ending<'a> {
 
 /// Stops all of these, each within its own grace. One that is gone or has ended is fine.
 pub(super) fn stop(docker: &Docker, targets: &[StopTarget]) -> Result<(), Failed> {
+    if let [only] = targets {
+        return docker
+            .stop(&only.id.0, only.grace_seconds)
+            .map_err(because(FailReason::KillContainerError));
+    }
     let mut left = Vec::new();
     for target in targets {
         let Some(signal) =
