@@ -25,6 +25,8 @@ fn behind_a_proxy(test: &str) -> (Agent, Proxy) {
 
 fn lives_through(agent: &mut Agent, break_it: impl Fn(), mend: impl Fn()) {
     let id = agent.wait_running("a", "c");
+    // What the jobs of the start have used is counted when they are gone.
+    thread::sleep(Duration::from_secs(2));
     let before = agent.cpu_ticks();
     break_it();
     agent.put("b.yaml", &sleeper("b"));
