@@ -185,7 +185,11 @@ impl Agent {
     /// Reads dockerd. The clock is read before and after: what a look costs sets the pause to the next.
     fn look(&mut self) {
         let began = sys::now();
-        let result = self.observer.look();
+        let busy = self.memory.jobs.keys().filter_map(|job| match job {
+            JobKey::Pod(key) => Some(key.clone()),
+            JobKey::Pull(..) | JobKey::Events => None,
+        });
+        let result = self.observer.look(&busy.collect());
         let now = sys::now();
         self.pace.looked(began.mono, now.mono, result.is_ok());
         match result {

@@ -15,7 +15,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use crate::docker::{Docker, wire};
-use crate::pod::PodUid;
+use crate::pod::{PodKey, PodUid};
 use crate::state::{
     Container, ContainerId, DockerFacts, Node, Observed, ObservedPod, Sandbox, Stranger,
 };
@@ -89,12 +89,13 @@ impl Observer {
         }
     }
 
-    /// Looks. Takes at most 5 s, and once a call that was begun before the end of them.
+    /// Looks. Takes at most 5 s, and once a call that was begun before the end of them. `busy` are the pods that have a
+    /// job now: dockerd answers no inspect of a container while it starts it, so that one counts as created until then.
     ///
     /// # Errors
     /// `Unavailable` when dockerd cannot be reached or does not answer in time. What has been learnt until then is kept
     /// for the next look.
-    pub fn look(&mut self) -> Result<Observed> {
+    pub fn look(&mut self, busy: &BTreeSet<PodKey>) -> Result<Observed> {
         let until = now().mono.after(LOOK_MAX);
         let facts = match self.facts.clone() {
             Some(facts) => facts,
@@ -115,7 +116,11 @@ impl Observer {
                 observed.strangers.extend(stranger);
                 continue;
             }
-            if self.ask(&id, summary, until)? == Found::Gone {
+            let starts =
+                |known: &Known| summary.state == "created" && busy.contains(&known.identity.key);
+            if !self.known.get(&id).is_some_and(starts)
+                && self.ask(&id, summary, until)? == Found::Gone
+            {
                 self.known.remove(&id);
                 continue;
             }

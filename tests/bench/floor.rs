@@ -1,6 +1,6 @@
 //! The floor: the containers that the agent would make, made straight through the Docker API.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
@@ -44,7 +44,10 @@ impl Floor {
     pub fn new(node: Node, pause_image: String, image: &str) -> Result<Floor, String> {
         let docker = Docker::new(&node.docker_socket, None);
         let image = docker.inspect_image(image).map_err(text)?;
-        let facts = Observer::new(&node).look().map_err(text)?.docker;
+        let facts = Observer::new(&node)
+            .look(&BTreeSet::new())
+            .map_err(text)?
+            .docker;
         Ok(Floor {
             image_id: image.id,
             node,

@@ -38,10 +38,11 @@ pub struct Many {
 }
 
 impl Many {
-    /// The number of workers by which the floor was fastest.
+    /// The number of workers by which the floor was fastest, of those that had every round: a single one may be luck.
     pub fn best(&self) -> (usize, &[Duration]) {
-        let median = |times: &Vec<Duration>| crate::table::median(times);
-        let best = self.floor.iter().min_by_key(|(_, times)| median(times));
+        let most = self.floor.values().map(Vec::len).max().unwrap_or(0);
+        let full = self.floor.iter().filter(|(_, times)| times.len() == most);
+        let best = full.min_by_key(|(_, times)| crate::table::median(times));
         best.map_or((0, &[]), |(workers, times)| (*workers, times))
     }
 }
