@@ -52,7 +52,7 @@ fn log_to_stderr(verbosity: u8, to_journal: bool) {
     let _ = log.try_init();
 }
 
-/// Prints ` key=value` for each field; a value with blanks is quoted.
+/// Prints ` key=value` for each field that has a value; one with blanks is quoted.
 struct Fields<'a>(&'a mut dyn Write);
 
 impl<'k> log::kv::VisitSource<'k> for Fields<'_> {
@@ -62,13 +62,13 @@ impl<'k> log::kv::VisitSource<'k> for Fields<'_> {
         value: log::kv::Value<'k>,
     ) -> Result<(), log::kv::Error> {
         let text = value.to_string();
-        let plain = !text.is_empty()
-            && !text.contains(|c: char| c.is_whitespace() || c == '"' || c.is_control());
-        if plain {
-            write!(self.0, " {key}={text}")?;
+        let plain = !text.contains(|c: char| c.is_whitespace() || c == '"' || c.is_control());
+        if text.is_empty() {
+            Ok(())
+        } else if plain {
+            Ok(write!(self.0, " {key}={text}")?)
         } else {
-            write!(self.0, " {key}={text:?}")?;
+            Ok(write!(self.0, " {key}={text:?}")?)
         }
-        Ok(())
     }
 }
