@@ -2,7 +2,9 @@
 //!
 //! `fields.txt` holds the tree, one field a line, indented by depth: `[]` marks a list, `{}` a map, and the letter of a
 //! leaf its type: string, integer, boolean, quantity, `x` for integer or string, `a` for anything. `states.rs` says for
-//! which part of the tree what is true; the longest matching entry counts.
+//! which part of the tree what is true; the longest matching entry counts. Then comes what a field means when it is left
+//! out, for the identity: nothing is written where that is its zero (false, 0, an empty text, list or mapping), `=value`
+//! where it is that value, `!` where leaving it out is unlike every value.
 
 use std::collections::BTreeMap;
 use std::sync::LazyLock;
@@ -13,15 +15,30 @@ use super::Problem;
 use super::quantity;
 use super::states::{State, state_of};
 
-#[derive(Default)]
-struct Field {
-    list: bool,
-    map: bool,
-    kind: Option<char>,
-    parts: BTreeMap<&'static str, Field>,
+/// What it means to leave a field out.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) enum Absent {
+    /// The same as its zero.
+    #[default]
+    Zero,
+    /// The same as this value.
+    Same(&'static str),
+    /// Unlike every value.
+    Unlike,
 }
 
-static POD: LazyLock<Field> = LazyLock::new(|| {
+/// One field of a pod.
+#[derive(Default)]
+pub(super) struct Field {
+    pub(super) list: bool,
+    pub(super) map: bool,
+    pub(super) kind: Option<char>,
+    pub(super) absent: Absent,
+    pub(super) parts: BTreeMap<&'static str, Field>,
+}
+
+/// The fields of a pod.
+pub(super) static POD: LazyLock<Field> = LazyLock::new(|| {
     let mut lines = include_str!("fields.txt").lines().peekable();
     let mut pod = Field::default();
     fill(&mut pod, 0, &mut lines);
@@ -30,14 +47,21 @@ static POD: LazyLock<Field> = LazyLock::new(|| {
 
 fn fill(into: &mut Field, depth: usize, lines: &mut std::iter::Peekable<std::str::Lines<'static>>) {
     while let Some(line) = lines.next_if(|l| l.len() - l.trim_start().len() == depth) {
-        let (name, kind) = match line.trim_start().split_once(' ') {
-            Some((name, kind)) => (name, kind.chars().next()),
-            None => (line.trim_start(), None),
-        };
+        let mut words = line.trim_start().split(' ');
+        let name = words.next().unwrap_or_default();
+        let (mut kind, mut absent) = (None, Absent::Zero);
+        for word in words {
+            match word.strip_prefix('=') {
+                Some(value) => absent = Absent::Same(value),
+                None if word == "!" => absent = Absent::Unlike,
+                None => kind = word.chars().next(),
+            }
+        }
         let mut field = Field {
             list: name.ends_with("[]"),
             map: name.ends_with("{}"),
             kind,
+            absent,
             parts: BTreeMap::new(),
         };
         fill(&mut field, depth + 1, lines);

@@ -17,6 +17,7 @@ mod cli;
 mod converge;
 mod decide;
 mod golden;
+mod identity;
 mod labels;
 mod layers;
 mod manifests;
