@@ -218,9 +218,13 @@ impl Agent {
         let now = sys::now();
         if self.pace.is_events_due(now.mono) && !self.memory.jobs.contains_key(&JobKey::Events) {
             let docker_socket = self.settings.node.docker_socket.clone();
+            let root_dir = self.settings.node.root_dir.clone();
             self.start(
                 JobKey::Events,
-                &Request::Events { docker_socket },
+                &Request::Events {
+                    docker_socket,
+                    root_dir,
+                },
                 launch::Started::default(),
                 now,
             );

@@ -11,12 +11,13 @@ use super::{deadlines as limit, stream, wire};
 use crate::sys::{Error, Kind, Result};
 
 /// The label that every container of a kubelet on Docker has.
-const LABEL_OURS: &str = "io.kubernetes.docker.type";
+const LABEL_KUBELET: &str = "io.kubernetes.docker.type";
 
 /// One dockerd. Keeps one connection open between calls; opens another when that one is gone.
 #[derive(Debug)]
 pub struct Docker {
     link: Link,
+    label: String,
 }
 
 /// One pull.
@@ -46,7 +47,15 @@ impl Docker {
     pub fn new(socket: &str, api: Option<(u32, u32)>) -> Docker {
         Docker {
             link: Link::new(socket, api),
+            label: LABEL_KUBELET.to_owned(),
         }
+    }
+
+    /// The same, but [`Docker::list`] and [`Docker::events`] see only containers with this label, `key=value`: what
+    /// other people do on this dockerd is none of our business, and would ring all day.
+    #[must_use]
+    pub fn only(self, label: String) -> Docker {
+        Docker { label, ..self }
     }
 
     /// The API version in use, as major and minor.
@@ -64,12 +73,12 @@ impl Docker {
         Ok((self.link.object(info)?, self.link.object(version)?))
     }
 
-    /// All containers, running or not, that have the label of a kubelet's; in no order.
+    /// All containers, running or not, that a kubelet or one like it made (see [`Docker::only`]); in no order.
     pub fn list(&self) -> Result<Vec<wire::Summary>> {
         let mut call = Call::read("list containers", "/containers/json");
         call.query = vec![
             ("all", "1".into()),
-            ("filters", filters(&[("label", &[LABEL_OURS])])),
+            ("filters", filters(&[("label", &[&self.label])])),
         ];
         self.link.json(call, limit::LIST_BYTES_MAX)
     }
@@ -218,7 +227,7 @@ impl Docker {
             "filters",
             filters(&[
                 ("type", &["container"]),
-                ("label", &[LABEL_OURS]),
+                ("label", &[&self.label]),
                 ("event", &actions),
             ]),
         )];

@@ -6,10 +6,11 @@ use super::report::say;
 use super::run::Outcome;
 use crate::docker::{Docker, wire};
 use crate::state::{ContainerId, Report};
+use crate::translate::own_label;
 
 /// Follows the event stream until it breaks; the agent opens it again.
-pub(super) fn run(docker_socket: &str) -> Outcome {
-    let docker = Docker::new(docker_socket, None);
+pub(super) fn run(docker_socket: &str, root_dir: &str) -> Outcome {
+    let docker = Docker::new(docker_socket, None).only(own_label(root_dir));
     let ended = docker.events(&mut |event| {
         say(&match event {
             None => Report::Connected,

@@ -8,7 +8,7 @@ use crate::docker::Docker;
 use crate::pod::{ContainerName, ValidPod};
 use crate::state::{ContainerId, FailReason, Report};
 use crate::sys::Kind;
-use crate::translate::{Role, read_identity};
+use crate::translate::{Role, own_label, read_identity};
 
 /// What the steps share.
 pub(super) struct PodJob {
@@ -27,7 +27,8 @@ pub(super) struct Joined {
 /// Carries out a request. Stops at the first step that fails, except that a container that cannot be started does not
 /// hold up the next one.
 pub(super) fn run(request: PodRequest) -> Outcome {
-    let docker = Docker::new(&request.node.docker_socket, Some(request.docker.api));
+    let docker = Docker::new(&request.node.docker_socket, Some(request.docker.api))
+        .only(own_label(&request.node.root_dir));
     let steps = request.steps.clone();
     let mut job = PodJob {
         request,

@@ -19,6 +19,8 @@ pub enum Request {
     Events {
         /// dockerd's socket.
         docker_socket: String,
+        /// Whose containers ring: those with this root directory in their label.
+        root_dir: String,
     },
 }
 

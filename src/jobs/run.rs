@@ -29,7 +29,10 @@ pub fn run() -> Outcome {
     match read_request() {
         Ok(Request::Pod(request)) => pod::run(*request),
         Ok(Request::Pull(request)) => pull::run(&request),
-        Ok(Request::Events { docker_socket }) => events::run(&docker_socket),
+        Ok(Request::Events {
+            docker_socket,
+            root_dir,
+        }) => events::run(&docker_socket, &root_dir),
         Err(error) => {
             error!(err:% = error; "job request refused");
             Outcome::BadRequest

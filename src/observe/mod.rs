@@ -20,7 +20,7 @@ use crate::state::{
     Container, ContainerId, DockerFacts, Node, Observed, ObservedPod, Sandbox, Stranger,
 };
 use crate::sys::{Error, Kind, Mono, Result, now};
-use crate::translate::{Identity, ROOT_LABEL, Role, paths, read_identity};
+use crate::translate::{Identity, Role, own_label, paths, read_identity};
 use detail::Detail;
 
 /// The time that a look may take. Longer: the loop, and with it every restart, waits for a dockerd that hangs.
@@ -63,7 +63,7 @@ impl Observer {
     /// An observer that has seen nothing yet. No IO.
     pub fn new(node: &Node) -> Observer {
         Observer {
-            docker: Docker::new(&node.docker_socket, None),
+            docker: Docker::new(&node.docker_socket, None).only(own_label(&node.root_dir)),
             node: node.clone(),
             facts: None,
             known: BTreeMap::new(),
@@ -136,8 +136,7 @@ impl Observer {
         Ok(observed)
     }
 
-    /// Reads who a container is, once. The error is a stranger; or nothing, for one that is somebody else's or just being
-    /// removed.
+    /// Reads who a container is, once. The error is a stranger, or nothing for one that is just being removed.
     fn meet(
         &mut self,
         id: &ContainerId,
@@ -145,10 +144,6 @@ impl Observer {
     ) -> std::result::Result<(), Option<Stranger>> {
         if self.known.contains_key(id) {
             return Ok(());
-        }
-        // Those of a kubelet, or of an agent with another root directory, do not claim to be ours.
-        if summary.labels.get(ROOT_LABEL) != Some(&self.node.root_dir) {
-            return Err(None);
         }
         // A container that is being removed has no name any more.
         let name = summary.names.first().ok_or(None)?;

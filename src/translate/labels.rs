@@ -19,6 +19,11 @@ use super::paths;
 /// Says that a container is ours: the agent's root directory.
 pub const ROOT_LABEL: &str = "staticlet.root-dir";
 
+/// The label of everything that belongs to the agent of this node, as dockerd filters by it.
+pub fn own_label(root_dir: &str) -> String {
+    format!("{ROOT_LABEL}={root_dir}")
+}
+
 /// The container name that marks a sandbox.
 pub const SANDBOX: &str = "POD";
 

@@ -21,7 +21,7 @@ mod volumes;
 pub use container::{ContainerInput, ImageFacts, container_body};
 pub use dns::{Resolver, hostname, hosts_file, resolv_conf};
 pub use labels::{
-    Identity, ROOT_LABEL, Role, SANDBOX, container_name, read_identity, sandbox_name,
+    Identity, ROOT_LABEL, Role, SANDBOX, container_name, own_label, read_identity, sandbox_name,
 };
 pub use resources::{Qos, qos};
 pub use sandbox::{SandboxInput, sandbox_body};
