@@ -13,7 +13,7 @@ use crate::sys::{Kind, Lock, Now, Wall};
 /// Prints the state; `Fine` when all pods are well and no manifest is refused.
 pub fn status(flags: &StatusFlags) -> Outcome {
     let path = publish::path(&flags.run_dir);
-    let file = match publish::read(&path) {
+    let mut file = match publish::read(&path) {
         Ok(file) => file,
         Err(error) => {
             let hint = match error.kind() {
@@ -30,6 +30,10 @@ pub fn status(flags: &StatusFlags) -> Outcome {
     let lock = Path::new(&file.staticlet.root_dir).join("agent.lock");
     let runs = Lock::holder(&lock).is_some();
     if !runs {
+        // What was being done died with it.
+        for pod in file.staticlet.pods.values_mut() {
+            pod.jobs.clear();
+        }
         let since =
             Wall::parse(&file.staticlet.written).map_or(Duration::ZERO, |at| now.wall.since(at));
         complain(&format!(
