@@ -210,6 +210,7 @@ impl Publisher {
             Some(_) | None => pod_status(&case),
         };
         let status = Some(status);
+        let goes = wanted.is_none() && world.desired.may_remove(memory);
         let pod = match wanted {
             Some(wanted) => Pod {
                 status,
@@ -223,11 +224,7 @@ impl Publisher {
                         name: Some(key.name.clone()),
                         namespace: Some(key.namespace.clone()),
                         uid: Some(uid.0.clone()),
-                        // Until every source has been read, nothing is taken away.
-                        deletion_timestamp: world
-                            .desired
-                            .complete
-                            .then(|| deleted.unwrap_or_else(now)),
+                        deletion_timestamp: goes.then(|| deleted.unwrap_or_else(now)),
                         ..ObjectMeta::default()
                     },
                     spec: before.and_then(|before| before.spec.clone()),
@@ -244,6 +241,10 @@ impl Publisher {
                 .into_iter()
                 .collect(),
         };
+        if wanted.is_none() && !goes && world.desired.complete {
+            let text = "no manifest names it; it stays until every manifest can be used";
+            extra.notes.push(text.to_owned());
+        }
         let older = |pod: &&ObservedPod| pod.key == *key && pod.uid != *uid;
         if wanted.is_some() && world.observed.pods.values().any(|pod| older(&pod)) {
             extra

@@ -34,7 +34,7 @@ pub(super) fn surplus(pod: &ObservedPod) -> Vec<ContainerId> {
 
 /// Directories of pods that are neither wanted nor there: an agent died between the last container and its directory.
 pub(super) fn orphans(desired: &Desired, observed: &Observed, memory: &Memory, out: &mut Out) {
-    if !desired.complete {
+    if !desired.may_remove(None) {
         return;
     }
     let wanted: BTreeSet<_> = desired

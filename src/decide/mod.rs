@@ -65,7 +65,7 @@ pub fn decide(
     for key in keys {
         let instances = there.get(key).map_or(&[][..], Vec::as_slice);
         let wanted = desired.pods.get(key).map(|wanted| &*wanted.pod);
-        if wanted.is_none() && !desired.complete {
+        if wanted.is_none() && !desired.may_remove(memory.pods.get(key)) {
             continue;
         }
         pod::decide_pod(

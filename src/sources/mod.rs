@@ -174,6 +174,7 @@ impl Sources {
         } = conflict::resolve(candidates, &self.followed, running);
         self.followed = stays;
         let mut refusals = dir.refusals();
+        let doubtful = refusals.iter().any(|refusal| refusal.keeps.is_none());
         for refusal in &mut refusals {
             // A file that lost to another one keeps nothing running.
             refusal
@@ -186,6 +187,7 @@ impl Sources {
             pods,
             refusals,
             complete,
+            doubtful,
         }
     }
 

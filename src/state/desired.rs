@@ -5,6 +5,7 @@ use std::rc::Rc;
 
 use serde::{Deserialize, Serialize};
 
+use super::memory::PodMemory;
 use crate::pod::{PodKey, Problem, ValidPod};
 use crate::sys::Wall;
 
@@ -17,6 +18,17 @@ pub struct Desired {
     pub refusals: Vec<Refusal>,
     /// Every source has been read once. Until then no pod may be removed for being absent here.
     pub complete: bool,
+    /// A manifest that is there has not been usable since the agent started: it may be that of a pod which an earlier
+    /// agent started, and which goes on.
+    pub doubtful: bool,
+}
+
+impl Desired {
+    /// Whether a pod that is not among [`Desired::pods`] may be taken away. One that this agent has wanted before may
+    /// always: its manifest was seen to go.
+    pub fn may_remove(&self, known: Option<&PodMemory>) -> bool {
+        known.is_some_and(|known| known.hash.is_some()) || (self.complete && !self.doubtful)
+    }
 }
 
 /// One wanted pod.

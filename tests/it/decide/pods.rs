@@ -1,5 +1,7 @@
 //! Pods that come, go and change.
 
+use staticlet::state::Memory;
+
 use super::*;
 
 pub(super) fn rows() -> Vec<Row> {
@@ -28,10 +30,28 @@ pub(super) fn rows() -> Vec<Row> {
         row(
             "nothing is removed before every source was read",
             |w| {
+                w.memory = Memory::default();
                 w.desired.pods.clear();
                 w.desired.complete = false;
             },
             vec![],
+        ),
+        row(
+            "nor while a manifest that is there might be its own",
+            |w| {
+                w.memory = Memory::default();
+                w.desired.pods.clear();
+                w.desired.doubtful = true;
+            },
+            vec![],
+        ),
+        row(
+            "but a manifest that was seen to go is gone",
+            |w| {
+                w.desired.pods.clear();
+                w.desired.doubtful = true;
+            },
+            vec![act("v1", Why::PodUnwanted, everything_goes("v1"))],
         ),
         row(
             "an edited pod: the old version goes first",
