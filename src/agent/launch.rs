@@ -81,6 +81,7 @@ pub(super) fn request(
                 uid: uid.clone(),
                 pod,
                 steps: steps.clone(),
+                program_digest: None,
             };
             Some((
                 JobKey::Pod(key.clone()),

@@ -17,7 +17,7 @@ use log::{info, warn};
 
 use crate::config::Settings;
 use crate::decide::{Action, Decision, Limits, decide};
-use crate::jobs::{Jobs, Request};
+use crate::jobs::{Jobs, Request, program_digest};
 use crate::observe::Observer;
 use crate::pod::{PodKey, PodUid};
 use crate::publish::{Publisher, World};
@@ -70,6 +70,8 @@ struct Agent {
     /// Why dockerd could not be read the last time; while there is a reason, nothing is decided.
     docker_error: Option<String>,
     pace: Pace,
+    /// Names the sandbox image; `None` when the program cannot be read, which each job then says.
+    program_digest: Option<String>,
     publisher: Publisher,
     teller: Teller,
 }
@@ -89,6 +91,7 @@ impl Agent {
             observed: Observed::default(),
             docker_error: Some("not looked at yet".to_owned()),
             pace: Pace::new(settings.file_check),
+            program_digest: program_digest().ok(),
             publisher: Publisher::new(&settings.node),
             teller: Teller::default(),
             settings,
@@ -150,6 +153,8 @@ impl Agent {
                 job: JobKey::Events,
                 end,
             } => self.pace.events_lost(end != &JobEnd::Cancelled, now.mono),
+            // The last of them: what comes next for its pod waits for this look, and it disturbs nobody.
+            Event::JobEnded { .. } if self.jobs.len() <= 1 => self.pace.ring_at_once(),
             Event::JobEnded { .. } => self.pace.ring(),
             Event::JobSaid { .. } | Event::JobStarted { .. } | Event::JobCancelled { .. } => {}
         }
@@ -252,9 +257,12 @@ impl Agent {
             return self.fold(&Event::JobCancelled { job: job.clone() }, now);
         }
         let node = &self.settings.node;
-        if let Some((key, request, started)) =
+        if let Some((key, mut request, started)) =
             launch::request(action, node, &self.desired, &self.observed.docker)
         {
+            if let Request::Pod(request) = &mut request {
+                request.program_digest.clone_from(&self.program_digest);
+            }
             self.start(key, &request, started, now);
         }
     }

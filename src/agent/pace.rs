@@ -52,6 +52,14 @@ impl Pace {
         self.rung = true;
     }
 
+    /// Something happened that must not wait for the end of a pause.
+    pub(super) fn ring_at_once(&mut self) {
+        self.rung = true;
+        if self.failed.is_none() {
+            self.earliest = Mono(0);
+        }
+    }
+
     /// When the next look is due.
     pub(super) fn due(&self) -> Mono {
         if self.rung {

@@ -27,6 +27,7 @@ mod table;
 mod tree;
 mod volumes;
 
+pub use pause_image::program_digest;
 pub use request::{PodRequest, PullRequest, Request};
 pub use run::{Outcome, run};
 pub use table::Jobs;

@@ -39,6 +39,9 @@ pub struct PodRequest {
     pub pod: Option<ValidPod>,
     /// What to do, in order.
     pub steps: Vec<Step>,
+    /// What [`super::program_digest`] gave the agent; without it the job reads the program once more.
+    #[serde(default)]
+    pub program_digest: Option<String>,
 }
 
 /// One pull.

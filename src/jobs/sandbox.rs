@@ -19,7 +19,7 @@ const RESOLVER_BYTES_MAX: usize = 10 * 1024 * 1024;
 /// Makes and starts the sandbox, and writes its resolv.conf.
 pub(super) fn make(job: &PodJob, attempt: u32) -> Result<Joined, Failed> {
     let image =
-        pause_image::name(&job.request.node).map_err(because(FailReason::CreatePodSandboxError))?;
+        pause_image::name(&job.request).map_err(because(FailReason::CreatePodSandboxError))?;
     let made = match made_from(job, attempt, &image)? {
         // Usually the image is there: to find out by trying costs nothing.
         Err(Failure::Create(error)) if error.kind() == Kind::Gone => {
