@@ -79,10 +79,10 @@ fn measure(site: &mut Site, events: &Events, agent: u32, alone: f64) -> Result<(
         bench.single_floor(&mut single)?;
         bench.single_agent(&mut single, || resident_mb(agent))?;
     }
-    let pods = number("BENCH_PODS", 20);
-    let many = bench.many(pods)?;
     table::head();
     print_single(&single);
+    let pods = number("BENCH_PODS", 20);
+    let many = bench.many(pods)?;
     print_many(&many, pods);
     print_sizes(&single, agent, alone, pods);
     print_idle(agent, pods);
