@@ -16,7 +16,6 @@ mod pod;
 mod ports;
 mod progress;
 mod pull;
-mod reference;
 mod report;
 mod request;
 mod run;

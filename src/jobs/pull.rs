@@ -5,10 +5,10 @@ use std::ops::ControlFlow;
 use super::PullRequest;
 use super::credentials::Keyring;
 use super::progress::Tally;
-use super::reference::ImageRef;
 use super::report::{Failed, because, say};
 use super::run::Outcome;
 use crate::docker::{Docker, PullCall};
+use crate::pod::ImageRef;
 use crate::state::{FailReason, Node, Progress, Report};
 use crate::sys::{self, Error, Kind, Result};
 

@@ -7,7 +7,7 @@ use log::error;
 use super::{Request, events, pod, pull};
 use crate::sys::{self, Error, Kind};
 
-/// A request holds one pod, whose manifest is at most 10 MiB, most of it comments.
+/// A request holds one pod, whose manifest is at most 1 MiB; quoting and labels make it larger.
 const REQUEST_BYTES_MAX: u64 = 16 * 1024 * 1024;
 
 /// How a job ended.

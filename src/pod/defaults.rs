@@ -2,11 +2,14 @@
 
 use serde_json::{Value, json};
 
-/// The pull policy that an image has by itself: `Always` for `latest`, or without a tag and a digest.
+use super::ImageRef;
+
+/// The pull policy that an image has by itself; one that cannot be read has the other.
 fn pull_policy(image: &str) -> &'static str {
-    let last = image.rsplit('/').next().unwrap_or(image);
-    let latest = !last.contains('@') && last.split_once(':').is_none_or(|(_, tag)| tag == "latest");
-    if latest { "Always" } else { "IfNotPresent" }
+    match ImageRef::parse(image) {
+        Ok(image) if image.is_latest() => "Always",
+        Ok(_) | Err(_) => "IfNotPresent",
+    }
 }
 
 const SPEC: &[(&str, &str)] = &[

@@ -8,6 +8,7 @@ mod check;
 mod defaults;
 mod fields;
 mod identity;
+mod images;
 mod names;
 mod problem;
 mod quantity;
@@ -16,12 +17,18 @@ mod rules;
 mod states;
 mod tree;
 
+pub use images::ImageRef;
 pub use names::{ContainerName, PodKey, PodUid, SpecHash};
 pub use problem::Problem;
 pub use read::read;
 
 use k8s_openapi::api::core::v1::Pod;
 use serde::{Deserialize, Serialize};
+
+/// The most bytes of one manifest. Comments are most of a large one, and the kubelet takes 10 MiB; but the YAML reader
+/// holds every event of a document in memory, many bytes for each of the text, and this agent is to stay small.
+/// The API server takes no object much larger either (etcd: 1.5 MiB).
+pub const MANIFEST_BYTES_MAX: usize = 1 << 20;
 
 /// A pod that may run on this node: defaulted as an API server would, named `<name>-<node>`, with UID and hash.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]

@@ -6,21 +6,19 @@ use std::fmt;
 use serde::de::{DeserializeSeed, Deserializer, Error, MapAccess, SeqAccess, Visitor};
 use serde_json::{Map, Value};
 
-use super::Problem;
+use super::{MANIFEST_BYTES_MAX, Problem};
 
 /// More values than this in one manifest are refused: a bomb of aliases would fill the memory. The largest manifests
 /// that people write have some thousands.
 const NODES_MAX: u32 = 200_000;
-/// The API server takes no object much larger (etcd: 1.5 MiB), and a tree needs many times the memory of its text.
-const BYTES_MAX: usize = 1 << 20;
 /// Empty documents that are skipped; a file of nothing but `---` would otherwise be read for long.
 const DOCUMENTS_MAX: usize = 16;
 
 /// The one document of a manifest. JSON when it begins with `{`, else YAML.
 pub(super) fn read(bytes: &[u8]) -> Result<Value, Problem> {
-    if bytes.len() > BYTES_MAX {
+    if bytes.len() > MANIFEST_BYTES_MAX {
         let text = format!(
-            "the file has {} bytes; a manifest has at most {BYTES_MAX}",
+            "the file has {} bytes; a manifest has at most {MANIFEST_BYTES_MAX}",
             bytes.len()
         );
         return Err(Problem::new("", text));

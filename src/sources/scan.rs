@@ -14,9 +14,8 @@ use nix::fcntl::OFlag;
 
 use crate::sys::{Error, Kind, Result, Wall};
 
-/// A manifest of this size or more is refused. The kubelet's limit, and like there the limit itself is too much.
-/// Source: pkg/kubelet/config/common.go, maxConfigLength.
-pub(super) const MANIFEST_BYTES_MAX: u64 = 10 << 20;
+/// The most bytes that are read of a manifest; one byte more is read, to tell that there is more.
+pub(super) const MANIFEST_BYTES_MAX: u64 = crate::pod::MANIFEST_BYTES_MAX as u64;
 
 /// A directory with more names than this is not read: it is not a manifest directory, and every look would cost a stat
 /// for each name.
@@ -214,7 +213,7 @@ fn kind(meta: &Metadata) -> What {
 /// Reads one regular file whole, and the stamp it had before and after.
 ///
 /// # Errors
-/// `Unavailable` when it changed meanwhile, `Gone` when it vanished, `TooBig` from `MANIFEST_BYTES_MAX` on, else what the
+/// `Unavailable` when it changed meanwhile, `Gone` when it vanished, `TooBig` above `MANIFEST_BYTES_MAX`, else what the
 /// system said.
 pub(super) fn read(path: &Path) -> Result<(Stamp, Vec<u8>)> {
     let doing = || format!("read {}", path.display());
@@ -236,7 +235,7 @@ pub(super) fn read(path: &Path) -> Result<(Stamp, Vec<u8>)> {
     }
     let mut bytes = Vec::new();
     (&mut file)
-        .take(MANIFEST_BYTES_MAX)
+        .take(MANIFEST_BYTES_MAX + 1)
         .read_to_end(&mut bytes)
         .map_err(io)?;
     let after = Stamp::of(&file.metadata().map_err(io)?);
@@ -247,10 +246,9 @@ pub(super) fn read(path: &Path) -> Result<(Stamp, Vec<u8>)> {
             "it changes while it is read",
         ));
     }
-    if bytes.len() as u64 >= MANIFEST_BYTES_MAX {
+    if bytes.len() as u64 > MANIFEST_BYTES_MAX {
         let size = before.size().max(bytes.len() as u64);
-        let said =
-            format!("it has {size} bytes; a manifest must have fewer than {MANIFEST_BYTES_MAX}");
+        let said = format!("it has {size} bytes; a manifest has at most {MANIFEST_BYTES_MAX}");
         return Err(Error::new(doing(), Kind::TooBig, said));
     }
     Ok((after, bytes))

@@ -170,7 +170,7 @@ fn what_is_not_a_file_is_told_once_and_hurts_nobody() {
     assert!(desired.complete);
     let refused = refusals(desired);
     let expected = [
-        ("big.yaml", "10485760"),
+        ("big.yaml", "1048576"),
         ("dangling.yaml", "link to nowhere"),
         ("device.yaml", "a device"),
         ("dir.yaml", "a directory"),
