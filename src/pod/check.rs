@@ -1,5 +1,9 @@
 //! The API server's validation, in its words.
 
+mod env;
+mod hosts;
+mod security;
+
 use std::collections::BTreeSet;
 
 use serde_json::Value;
@@ -38,8 +42,10 @@ pub(super) fn pod(pod: &Value, node: &str, out: Out) {
         let why = "ShareProcessNamespace and HostPID cannot both be enabled";
         invalid("spec.shareProcessNamespace", "true", why, out);
     }
-    ids(&spec["securityContext"], "spec.securityContext", out);
-    dns(spec, out);
+    security::ids(&spec["securityContext"], "spec.securityContext", out);
+    security::pod(spec, out);
+    hosts::check(spec, out);
+    carried(spec, out);
     let volumes = volumes(spec, out);
     if list(spec, "containers").is_empty() {
         required("spec.containers".to_owned(), out);
@@ -58,6 +64,9 @@ pub(super) fn pod(pod: &Value, node: &str, out: Out) {
         mounts(container, &path, &volumes, out);
     }
 }
+
+/// Keys and values of all annotations together; the API server takes no more.
+const ANNOTATION_BYTES_MAX: usize = 262_144;
 
 fn metadata(metadata: &Value, node: &str, out: Out) {
     let name = text(metadata, "name");
@@ -102,6 +111,14 @@ fn metadata(metadata: &Value, node: &str, out: Out) {
             );
         }
     }
+    let annotations = metadata["annotations"].as_object().into_iter().flatten();
+    let bytes: usize = annotations
+        .map(|(key, value)| key.len() + value.as_str().map_or(0, str::len))
+        .sum();
+    if bytes > ANNOTATION_BYTES_MAX {
+        let text = format!("Too long: may not be more than {ANNOTATION_BYTES_MAX} bytes");
+        out.push(Problem::new("metadata.annotations", text));
+    }
     for (key, _) in metadata["annotations"].as_object().into_iter().flatten() {
         if key == "kubernetes.io/config.mirror" {
             let problem = Problem::new("metadata.annotations", "this was dumped from a mirror pod");
@@ -117,8 +134,79 @@ fn metadata(metadata: &Value, node: &str, out: Out) {
     }
 }
 
-fn named<'a>(of: &'a Value, path: &str, seen: &mut BTreeSet<&'a str>, out: Out) -> bool {
-    let before = out.len();
+/// What means nothing on one node, and has its rules all the same.
+fn carried(spec: &Value, out: Out) {
+    let class = text(spec, "priorityClassName");
+    if !class.is_empty() {
+        subdomain(class, "spec.priorityClassName", out);
+    }
+    let (low, high) = (i64::from(i32::MIN), i64::from(i32::MAX));
+    range(spec, "priority", "spec", (low, high), out);
+    let policies = ["Never", "PreemptLowerPriority"];
+    one_of(spec, "preemptionPolicy", "spec", &policies, out);
+    for (key, value) in spec["nodeSelector"].as_object().into_iter().flatten() {
+        let value = value.as_str().unwrap_or_default();
+        if !qualified(key) {
+            invalid(
+                "spec.nodeSelector",
+                key,
+                "a valid label key must consist of alphanumeric characters, '-', '_' or '.', with an optional DNS subdomain prefix and '/'",
+                out,
+            );
+        }
+        if !value.is_empty() && !name_part(value) {
+            invalid(
+                "spec.nodeSelector",
+                value,
+                "a valid label must be an empty string or consist of alphanumeric characters, '-', '_' or '.', and must start and end with an alphanumeric character",
+                out,
+            );
+        }
+    }
+    for (at, toleration) in list(spec, "tolerations").iter().enumerate() {
+        let path = format!("spec.tolerations[{at}]");
+        let (key, operator) = (text(toleration, "key"), text(toleration, "operator"));
+        let place = format!("{path}.operator");
+        if !key.is_empty() && !qualified(key) {
+            invalid(
+                &format!("{path}.key"),
+                key,
+                "a valid label key must consist of alphanumeric characters, '-', '_' or '.', with an optional DNS subdomain prefix and '/'",
+                out,
+            );
+        }
+        if key.is_empty() && operator != "Exists" {
+            invalid(
+                &place,
+                operator,
+                "operator must be Exists when `key` is empty, which means \"match all values and all keys\"",
+                out,
+            );
+        }
+        if operator == "Exists" && !text(toleration, "value").is_empty() {
+            invalid(
+                &place,
+                text(toleration, "value"),
+                "value must be empty when `operator` is 'Exists'",
+                out,
+            );
+        }
+        one_of(toleration, "operator", &path, &["", "Equal", "Exists"], out);
+        let effects = ["", "NoExecute", "NoSchedule", "PreferNoSchedule"];
+        one_of(toleration, "effect", &path, &effects, out);
+        if toleration["tolerationSeconds"].is_number() && text(toleration, "effect") != "NoExecute"
+        {
+            invalid(
+                &format!("{path}.effect"),
+                text(toleration, "effect"),
+                "effect must be 'NoExecute' when `tolerationSeconds` is set",
+                out,
+            );
+        }
+    }
+}
+
+fn named<'a>(of: &'a Value, path: &str, seen: &mut BTreeSet<&'a str>, out: Out) {
     let (name, path) = (text(of, "name"), format!("{path}.name"));
     if name.is_empty() {
         required(path, out);
@@ -128,51 +216,13 @@ fn named<'a>(of: &'a Value, path: &str, seen: &mut BTreeSet<&'a str>, out: Out) 
             out.push(Problem::new(path, format!("Duplicate value: {name:?}")));
         }
     }
-    out.len() == before
 }
 
-fn dns(spec: &Value, out: Out) {
-    let servers = list(&spec["dnsConfig"], "nameservers");
-    if text(spec, "dnsPolicy") == "None" && servers.is_empty() {
-        let text =
-            "Required value: must provide at least one DNS nameserver when `dnsPolicy` is None";
-        out.push(Problem::new("spec.dnsConfig.nameservers", text));
-    }
-    for (at, server) in servers.iter().enumerate() {
-        address(server, &format!("spec.dnsConfig.nameservers[{at}]"), out);
-    }
-    for (at, alias) in list(spec, "hostAliases").iter().enumerate() {
-        let path = format!("spec.hostAliases[{at}]");
-        address(&alias["ip"], &format!("{path}.ip"), out);
-        for (at, name) in list(alias, "hostnames").iter().enumerate() {
-            subdomain(
-                name.as_str().unwrap_or_default(),
-                &format!("{path}.hostnames[{at}]"),
-                out,
-            );
-        }
-    }
-}
-
-fn address(value: &Value, path: &str, out: Out) {
-    let value = value.as_str().unwrap_or_default();
-    // `core::net` has addresses only; sockets, which no pure room may name, are in `std::net`.
-    if value.parse::<core::net::IpAddr>().is_err() {
-        invalid(
-            path,
-            value,
-            "must be a valid IP address, (e.g. 10.9.8.7 or 2001:db8::ffff)",
-            out,
-        );
-    }
-}
-
-/// The names of the volumes that are right.
+/// The names of the volumes. Also of wrong ones, or each mount of one would be told as well.
 fn volumes<'a>(spec: &'a Value, out: Out) -> BTreeSet<&'a str> {
-    let (mut seen, mut good) = (BTreeSet::new(), BTreeSet::new());
+    let mut seen = BTreeSet::new();
     for (at, volume) in list(spec, "volumes").iter().enumerate() {
         let path = format!("spec.volumes[{at}]");
-        let before = out.len();
         named(volume, &path, &mut seen, out);
         if volume["emptyDir"].is_object() && volume["hostPath"].is_object() {
             let text = "Forbidden: may not specify more than 1 volume type";
@@ -201,6 +251,9 @@ fn volumes<'a>(spec: &'a Value, out: Out) -> BTreeSet<&'a str> {
             );
             if host.is_empty() {
                 required(format!("{path}.path"), out);
+            } else if !host.starts_with('/') {
+                let why = "must be an absolute path: dockerd takes no other";
+                invalid(&format!("{path}.path"), host, why, out);
             } else if host.split('/').any(|part| part == "..") {
                 invalid(&format!("{path}.path"), host, "must not contain '..'", out);
             }
@@ -216,62 +269,8 @@ fn volumes<'a>(spec: &'a Value, out: Out) -> BTreeSet<&'a str> {
             ];
             one_of(&volume["hostPath"], "type", &path, &types, out);
         }
-        if out.len() == before {
-            good.insert(text(volume, "name"));
-        }
     }
-    good
-}
-
-const IDS: (i64, i64) = (0, 2_147_483_647);
-
-fn ids(context: &Value, path: &str, out: Out) {
-    for name in ["runAsUser", "runAsGroup", "fsGroup"] {
-        range(context, name, path, IDS, out);
-    }
-    one_of(
-        context,
-        "fsGroupChangePolicy",
-        path,
-        &["Always", "OnRootMismatch"],
-        out,
-    );
-    one_of(context, "procMount", path, &["Default"], out);
-    for (name, kind) in [
-        ("seccompProfile", "seccomp"),
-        ("appArmorProfile", "AppArmor"),
-    ] {
-        let (profile, path) = (&context[name], format!("{path}.{name}"));
-        one_of(
-            profile,
-            "type",
-            &path,
-            &["Localhost", "RuntimeDefault", "Unconfined"],
-            out,
-        );
-        if text(profile, "type") == "Localhost" && text(profile, "localhostProfile").is_empty() {
-            let text = format!("Required value: must be set when {kind} type is Localhost");
-            out.push(Problem::new(format!("{path}.localhostProfile"), text));
-        }
-        let file = text(profile, "localhostProfile");
-        if kind == "seccomp" && (file.starts_with('/') || file.split('/').any(|part| part == ".."))
-        {
-            invalid(
-                &format!("{path}.localhostProfile"),
-                file,
-                "must be a relative path without '..'",
-                out,
-            );
-        }
-    }
-    if context["privileged"] == true && context["allowPrivilegeEscalation"] == false {
-        invalid(
-            path,
-            "",
-            "cannot set `allowPrivilegeEscalation` to false and `privileged` to true",
-            out,
-        );
-    }
+    seen
 }
 
 fn container(container: &Value, path: &str, out: Out) {
@@ -300,14 +299,14 @@ fn container(container: &Value, path: &str, out: Out) {
         &["File", "FallbackToLogsOnError"],
         out,
     );
-    ids(
+    security::ids(
         &container["securityContext"],
         &format!("{path}.securityContext"),
         out,
     );
-    for (at, env) in list(container, "env").iter().enumerate() {
+    for (at, entry) in list(container, "env").iter().enumerate() {
         let path = format!("{path}.env[{at}]");
-        let name = text(env, "name");
+        let name = text(entry, "name");
         if name.is_empty() {
             required(format!("{path}.name"), out);
         } else if !name
@@ -321,12 +320,15 @@ fn container(container: &Value, path: &str, out: Out) {
                 out,
             );
         }
-        if let Some(from) = env["valueFrom"].as_object() {
-            let why = match (from.len(), text(env, "value").is_empty()) {
+        if let Some(from) = entry["valueFrom"].as_object() {
+            let why = match (from.len(), text(entry, "value").is_empty()) {
                 (0, _) => {
                     "must specify one of: `fieldRef`, `resourceFieldRef`, `configMapKeyRef`, `secretKeyRef` or `fileKeyRef`"
                 }
-                (1, true) => continue,
+                (1, true) => {
+                    env::source(&entry["valueFrom"], &format!("{path}.valueFrom"), out);
+                    continue;
+                }
                 (1, false) => "may not be specified when `value` is not empty",
                 _ => "may not have more than one field specified at a time",
             };

@@ -40,11 +40,26 @@ pub fn read(bytes: &[u8], origin: &Origin) -> Result<Reading, Vec<Problem>> {
         Vec::new()
     };
     defaults::fill(&mut pod);
-    check::pod(&pod, &origin.node_name, &mut found.problems);
+    let mut wrong = Vec::new();
+    check::pod(&pod, &origin.node_name, &mut wrong);
+    // What was refused is gone from the tree: that it is missing there is no second problem.
+    wrong.retain(|problem| {
+        !found
+            .problems
+            .iter()
+            .any(|known| covers(&problem.path, &known.path))
+    });
+    found.problems.append(&mut wrong);
     if !found.problems.is_empty() {
         return Err(found.problems);
     }
     finish(pod, origin, warnings)
+}
+
+/// Whether a path is another one, or leads to it.
+fn covers(path: &str, other: &str) -> bool {
+    let rest = other.strip_prefix(path);
+    rest.is_some_and(|rest| rest.is_empty() || rest.starts_with(['.', '[']))
 }
 
 fn one_pod(value: Value) -> Result<Map<String, Value>, Problem> {

@@ -93,12 +93,52 @@ fn each_fault_is_told_by_place_and_advice() {
         (format!("{WEB}\tx: 1\n"), "not valid YAML"),
         ("{{ .Values.pod }}".to_owned(), "looks like a template"),
         (
+            format!("{WEB}  tolerations: [{{operator: Is}}]\n"),
+            "spec.tolerations[0].operator: Unsupported value: \"Is\"",
+        ),
+        (
+            c("env: [{name: A, valueFrom: {fieldRef: {fieldPath: spec.hostname}}}]"),
+            "env[0].valueFrom.fieldRef.fieldPath: Invalid value: \"spec.hostname\": error converting fieldPath",
+        ),
+        (
+            c("env: [{name: A, valueFrom: {resourceFieldRef: {resource: limits.gpu}}}]"),
+            "resourceFieldRef.resource: Unsupported value: \"limits.gpu\"",
+        ),
+        (
+            format!("{WEB}  volumes: [{{name: v, hostPath: {{path: data}}}}]\n"),
+            "spec.volumes[0].hostPath.path: Invalid value: \"data\": must be an absolute path",
+        ),
+        (
+            format!("{WEB}  securityContext: {{sysctls: [{{name: A.b, value: '1'}}]}}\n"),
+            "spec.securityContext.sysctls[0].name: Invalid value: \"A.b\"",
+        ),
+        (
+            format!("{WEB}  dnsConfig: {{nameservers: ['::ffff:1.2.3.4']}}\n"),
+            "must not be an IPv4-mapped IPv6 address",
+        ),
+        (
+            format!("{WEB}  priority: 3000000000\n"),
+            "spec.priority: Invalid value: 3000000000: must be between",
+        ),
+        (
             c("resources: {limits: {memory: 64MB}}"),
             "must be a quantity",
         ),
     ] {
         let said = refused(&text);
         assert!(said.contains(wanted), "{text}\n{said}\nwanted {wanted}");
+    }
+}
+
+#[test]
+fn one_fault_is_told_once() {
+    for more in [
+        "    ports: [{containerPort: \"80\"}]",
+        "    env: [{name: A, valueFrom: {secretKeyRef: {name: s, key: k}}}]",
+        "    volumeMounts: [{name: v, mountPath: /v}]\n  volumes: [{name: v, nfs: {server: a, path: /}}]",
+    ] {
+        let said = refused(&format!("{WEB}{more}\n"));
+        assert_eq!(said.lines().count(), 1, "{said}");
     }
 }
 

@@ -1,0 +1,92 @@
+//! Rules about where the value of an environment variable comes from.
+
+use serde_json::Value;
+
+use crate::pod::Problem;
+use crate::pod::rules::{Out, invalid, required, text};
+
+const FIELDS: [&str; 9] = [
+    "metadata.name",
+    "metadata.namespace",
+    "metadata.uid",
+    "spec.nodeName",
+    "spec.serviceAccountName",
+    "status.hostIP",
+    "status.hostIPs",
+    "status.podIP",
+    "status.podIPs",
+];
+/// Kubernetes knows these as well, and not for the environment.
+const KNOWN: [&str; 6] = [
+    "metadata.labels",
+    "metadata.annotations",
+    "spec.restartPolicy",
+    "spec.schedulerName",
+    "spec.hostNetwork",
+    "status.phase",
+];
+
+/// Checks the one source that there is.
+pub(super) fn source(from: &Value, path: &str, out: Out) {
+    if from["fieldRef"].is_object() {
+        field(&from["fieldRef"], &format!("{path}.fieldRef"), out);
+    }
+    if from["resourceFieldRef"].is_object() {
+        resource(
+            &from["resourceFieldRef"],
+            &format!("{path}.resourceFieldRef"),
+            out,
+        );
+    }
+}
+
+fn field(field: &Value, path: &str, out: Out) {
+    let (version, name) = (text(field, "apiVersion"), text(field, "fieldPath"));
+    let path = format!("{path}.fieldPath");
+    let subscript = name
+        .strip_prefix("metadata.labels['")
+        .or_else(|| name.strip_prefix("metadata.annotations['"))
+        .and_then(|rest| rest.strip_suffix("']"));
+    if name.is_empty() {
+        required(path, out);
+    } else if version != "v1" {
+        invalid(
+            &path,
+            name,
+            &format!("error converting fieldPath: unsupported pod version: {version}"),
+            out,
+        );
+    } else if KNOWN.contains(&name) {
+        let allowed: Vec<String> = FIELDS.iter().map(|f| format!("{f:?}")).collect();
+        let text = format!(
+            "Unsupported value: {name:?}: supported values: {}",
+            allowed.join(", ")
+        );
+        out.push(Problem::new(path, text));
+    } else if !FIELDS.contains(&name) && subscript.is_none_or(|key| key.is_empty()) {
+        invalid(
+            &path,
+            name,
+            &format!("error converting fieldPath: field label not supported: {name}"),
+            out,
+        );
+    }
+}
+
+fn resource(field: &Value, path: &str, out: Out) {
+    let name = text(field, "resource");
+    let known = ["limits", "requests"].iter().any(|kind| {
+        let rest = name
+            .strip_prefix(kind)
+            .and_then(|rest| rest.strip_prefix('.'));
+        rest.is_some_and(|rest| ["cpu", "memory", "ephemeral-storage"].contains(&rest))
+    });
+    if name.is_empty() {
+        required(format!("{path}.resource"), out);
+    } else if !known {
+        let text = format!(
+            "Unsupported value: {name:?}: supported values: \"limits.cpu\", \"limits.ephemeral-storage\", \"limits.memory\", \"requests.cpu\", \"requests.ephemeral-storage\", \"requests.memory\""
+        );
+        out.push(Problem::new(format!("{path}.resource"), text));
+    }
+}
