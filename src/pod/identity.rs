@@ -94,7 +94,8 @@ fn means_absent(value: &Value, field: &Field) -> bool {
             is_zero || default.as_ref() == Some(text)
         }
         (Absent::Same(same), Value::String(text)) => text.is_empty() || text == same,
-        (Absent::Same(same), other) => other.to_string() == same,
+        (Absent::Same(same), Value::Bool(on)) => same.parse() == Ok(*on),
+        (Absent::Same(_), _) => false,
         (Absent::Unlike, _) => false,
     }
 }
