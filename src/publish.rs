@@ -9,13 +9,14 @@ use std::collections::BTreeMap;
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::path::{Path, PathBuf};
 
-use k8s_openapi::api::core::v1::{Pod, PodSpec, PodStatus};
+use k8s_openapi::api::core::v1::{ContainerStatus, Pod, PodSpec, PodStatus};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::{ObjectMeta, Time};
 use serde::{Deserialize, Serialize};
 
 use crate::pod::{PodKey, PodUid};
 use crate::state::{
-    Desired, JobKey, Memory, Node, Observed, ObservedPod, Refusal, Source, Stranger,
+    Before, ContainerId, Desired, JobKey, Memory, Node, Observed, ObservedPod, Refusal, Source,
+    Stranger,
 };
 use crate::status::{Case, Reason, pod_status, reasons};
 use crate::sys::files::{self, Durable};
@@ -158,6 +159,24 @@ impl Publisher {
             on_disk: None,
             is_seen: false,
         }
+    }
+
+    /// What an earlier agent said of containers that may still run.
+    pub fn before(&self) -> BTreeMap<ContainerId, Before> {
+        let statuses = self.told.values().flat_map(|told| {
+            let statuses = told.status.container_statuses.as_deref();
+            statuses.unwrap_or_default()
+        });
+        let one = |status: &ContainerStatus| {
+            let id = status.container_id.as_deref()?;
+            let id = ContainerId(id.strip_prefix("docker://")?.to_owned());
+            let before = Before {
+                started: status.started == Some(true),
+                ready: status.ready,
+            };
+            Some((id, before))
+        };
+        statuses.filter_map(one).collect()
     }
 
     /// Publishes; does nothing when nothing changed since the last time.
@@ -334,7 +353,8 @@ fn keys(world: &World<'_>) -> BTreeMap<PodKey, PodUid> {
 fn jobs(memory: &Memory, key: &PodKey) -> Vec<String> {
     let about = |job: &JobKey| match job {
         JobKey::Pod(of) | JobKey::Pull(of, _) => of == key,
-        JobKey::Events => false,
+        // Ticks all the time; what it finds stands in the reasons.
+        JobKey::Probe(..) | JobKey::Events => false,
     };
     let jobs = memory.jobs.iter().filter(|(job, _)| about(job));
     jobs.map(|(_, running)| running.what.clone()).collect()

@@ -1,7 +1,7 @@
 //! From a decision to a job: the request it is given, and what is remembered of it.
 
 use crate::decide::{Action, Step};
-use crate::jobs::{PodRequest, PullRequest, Request};
+use crate::jobs::{PodRequest, ProbeRequest, PullRequest, Request};
 use crate::pod::{ContainerName, SpecHash};
 use crate::state::{Desired, DockerFacts, JobKey, Node};
 
@@ -24,6 +24,7 @@ pub(super) fn request(
     let (node, docker) = (node.clone(), docker.clone());
     match action {
         Action::Cancel { .. } => None,
+        Action::Probe { .. } => probe(action, (node, docker), desired),
         Action::Pull {
             key,
             container,
@@ -90,6 +91,48 @@ pub(super) fn request(
             ))
         }
     }
+}
+
+/// The job of a probe.
+fn probe(
+    action: &Action,
+    (node, docker): (Node, DockerFacts),
+    desired: &Desired,
+) -> Option<(JobKey, Request, Started)> {
+    let Action::Probe {
+        key,
+        container,
+        id,
+        kind,
+        ip,
+        ..
+    } = action
+    else {
+        return None;
+    };
+    let spec = desired.pods.get(key)?.pod.pod.spec.as_ref()?;
+    let spec = spec.containers.iter().find(|c| c.name == container.0)?;
+    let machine = || Some(node.ip).filter(|ip| !ip.is_empty());
+    let request = ProbeRequest {
+        docker_socket: node.docker_socket,
+        api: docker.api,
+        id: id.clone(),
+        kind: *kind,
+        container: spec.clone(),
+        ip: ip
+            .clone()
+            .or_else(machine)
+            .unwrap_or_else(|| "127.0.0.1".to_owned()),
+    };
+    let started = Started {
+        what: format!("probe {container}"),
+        ..Started::default()
+    };
+    Some((
+        JobKey::Probe(key.clone(), container.clone(), *kind),
+        Request::Probe(Box::new(request)),
+        started,
+    ))
 }
 
 /// The steps in a few words, for the log and for `status`.

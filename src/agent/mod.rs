@@ -73,26 +73,35 @@ struct Agent {
     /// Names the sandbox image; `None` when the program cannot be read, which each job then says.
     program_digest: Option<String>,
     publisher: Publisher,
+    /// Something has changed that may stand in what is published.
+    is_stale: bool,
     teller: Teller,
 }
 
 impl Agent {
     fn new(settings: Settings) -> Agent {
+        let publisher = Publisher::new(&settings.node);
+        let memory = Memory {
+            before: publisher.before(),
+            ..Memory::default()
+        };
         Agent {
             limits: Limits {
                 pod_jobs: POD_JOBS,
                 pulls: PULLS,
+                probes: PROBES,
             },
             sources: Sources::new(source_settings(&settings)),
             observer: Observer::new(&settings.node),
             jobs: Jobs::default(),
-            memory: Memory::default(),
+            memory,
             desired: Desired::default(),
             observed: Observed::default(),
             docker_error: Some("not looked at yet".to_owned()),
             pace: Pace::new(settings.file_check),
             program_digest: program_digest().ok(),
-            publisher: Publisher::new(&settings.node),
+            publisher,
+            is_stale: true,
             teller: Teller::default(),
             settings,
         }
@@ -106,9 +115,11 @@ impl Agent {
         }
         // dockerd first: which of two files of one pod is followed depends on what runs.
         if self.pace.is_due(now.mono) {
+            self.is_stale = true;
             self.look();
         }
         if self.sources.due() <= now.mono {
+            self.is_stale = true;
             self.read_sources(now);
         }
         let decision = self.think();
@@ -153,6 +164,11 @@ impl Agent {
                 job: JobKey::Events,
                 end,
             } => self.pace.events_lost(end != &JobEnd::Cancelled, now.mono),
+            // It changes no container.
+            Event::JobEnded {
+                job: JobKey::Probe(..),
+                ..
+            } => {}
             // The last of them: what comes next for its pod waits for this look, and it disturbs nobody.
             Event::JobEnded { .. } if self.jobs.len() <= 1 => self.pace.ring_at_once(),
             Event::JobEnded { .. } => self.pace.ring(),
@@ -164,7 +180,11 @@ impl Agent {
     fn fold(&mut self, event: &Event, now: Now) {
         let crash_wait_max =
             Duration::from_secs(u64::from(self.settings.node.crash_wait_max_seconds));
+        let probe = event.probe();
+        let shown = probe.map(|job| self.memory.shown_of(job));
         self.memory.fold(event, crash_wait_max, now);
+        // A healthy probe changes nothing that anybody sees, and a hundred of them tick every second.
+        self.is_stale |= shown.is_none() || shown != probe.map(|job| self.memory.shown_of(job));
         self.teller.event(event, &self.memory, now);
     }
 
@@ -192,7 +212,7 @@ impl Agent {
         let began = sys::now();
         let busy = self.memory.jobs.keys().filter_map(|job| match job {
             JobKey::Pod(key) => Some(key.clone()),
-            JobKey::Pull(..) | JobKey::Events => None,
+            JobKey::Pull(..) | JobKey::Probe(..) | JobKey::Events => None,
         });
         let result = self.observer.look(&busy.collect());
         let now = sys::now();
@@ -299,6 +319,9 @@ impl Agent {
     }
 
     fn publish(&mut self) {
+        if !std::mem::take(&mut self.is_stale) {
+            return;
+        }
         let world = World {
             desired: &self.desired,
             observed: &self.observed,
@@ -329,3 +352,6 @@ const POD_JOBS: usize = 8;
 
 /// Pulls side by side. One: a small image waits for a large one. Many: all of them are late.
 const PULLS: usize = 3;
+
+/// Probes side by side: a hundred pods whose probes all hang, and some more.
+const PROBES: usize = 128;

@@ -9,7 +9,7 @@ use super::launch::words;
 use crate::decide::Action;
 use crate::pod::{ContainerName, PodKey};
 use crate::sources::{Level, Message};
-use crate::state::{Event, JobEnd, JobKey, Memory, Report, Stranger};
+use crate::state::{Event, JobEnd, JobKey, Memory, Probed, Report, Stranger};
 use crate::sys::{Mono, Now};
 
 /// The same problem is told again after this long.
@@ -77,7 +77,7 @@ impl Teller {
         };
         match job {
             JobKey::Events => debug!(why; "event stream ended"),
-            JobKey::Pod(key) | JobKey::Pull(key, _) => {
+            JobKey::Pod(key) | JobKey::Pull(key, _) | JobKey::Probe(key, ..) => {
                 if self.is_news(&format!("{key} job"), why, now) {
                     warn!(pod:% = key, why; "job died");
                 }
@@ -85,11 +85,41 @@ impl Teller {
         }
     }
 
+    /// The first result of a kind that is not success is told, and the success after it.
+    fn probed(&mut self, job: &JobKey, found: Probed, output: &str, now: Now) {
+        let JobKey::Probe(key, container, kind) = job else {
+            return;
+        };
+        let what = format!("{key} {container} {}", kind.as_str());
+        let kind = kind.as_str();
+        let word = match found {
+            Probed::Success => {
+                if self.told.remove(&what).is_some() {
+                    info!(pod:% = key, container:%, why:% = kind; "probe succeeds again");
+                }
+                return;
+            }
+            Probed::Warning => "warning",
+            Probed::Failure => "failure",
+            Probed::Unknown => "unknown",
+        };
+        if self.is_news(&what, word, now) {
+            let phrase = match found {
+                Probed::Success | Probed::Warning => "probe succeeds with a remark",
+                Probed::Failure => "probe failed",
+                Probed::Unknown => "probe could not be made",
+            };
+            warn!(pod:% = key, container:%, why:% = kind, err:% = output; "{phrase}");
+        }
+    }
+
     fn report(&mut self, job: &JobKey, report: &Report, memory: &Memory, now: Now) {
         let (key, of) = match job {
             JobKey::Events => return,
             JobKey::Pod(key) => (key, None),
-            JobKey::Pull(key, container) => (key, Some(container)),
+            JobKey::Pull(key, container) | JobKey::Probe(key, container, _) => {
+                (key, Some(container))
+            }
         };
         match report {
             Report::SandboxUp { id } => info!(pod:% = key, id:% = id.short(); "sandbox started"),
@@ -142,6 +172,7 @@ impl Teller {
                     warn!(pod:% = key, why:% = text; "pod job noticed");
                 }
             }
+            Report::Probed { found, output, .. } => self.probed(job, *found, output, now),
             Report::Bell { .. } | Report::Connected => {}
         }
     }
@@ -168,6 +199,8 @@ pub(super) fn action(action: &Action) {
         } => {
             info!(pod:% = key, why:%, steps:% = words(steps); "pod job started");
         }
+        // Ticks all the time: what it finds is told when it changes.
+        Action::Probe { .. } => {}
         Action::Pull {
             key,
             container,
@@ -177,7 +210,9 @@ pub(super) fn action(action: &Action) {
             info!(pod:% = key, container:%, image:%, why:%; "pull started");
         }
         Action::Cancel { job, why } => match job {
-            JobKey::Pod(key) | JobKey::Pull(key, _) => info!(pod:% = key, why:%; "job cancelled"),
+            JobKey::Pod(key) | JobKey::Pull(key, _) | JobKey::Probe(key, ..) => {
+                info!(pod:% = key, why:%; "job cancelled");
+            }
             JobKey::Events => {}
         },
     }

@@ -5,7 +5,7 @@ use std::fmt;
 use serde::{Deserialize, Serialize};
 
 use crate::pod::{ContainerName, PodKey, PodUid};
-use crate::state::{ContainerId, JobKey};
+use crate::state::{ContainerId, JobKey, ProbeKind};
 
 /// One thing to do now.
 #[derive(Clone, Debug, PartialEq)]
@@ -30,6 +30,21 @@ pub enum Action {
         container: ContainerName,
         /// The image as the manifest names it.
         image: String,
+        /// Why.
+        why: Why,
+    },
+    /// Make one probe of one container.
+    Probe {
+        /// Which pod.
+        key: PodKey,
+        /// Which container.
+        container: ContainerName,
+        /// Which instance of it.
+        id: ContainerId,
+        /// Which probe.
+        kind: ProbeKind,
+        /// The pod's address; `None`: that of the machine.
+        ip: Option<String>,
         /// Why.
         why: Why,
     },
@@ -136,6 +151,12 @@ pub enum Why {
     ImageMissing,
     /// `imagePullPolicy: Always`.
     PullAlways,
+    /// A probe is due.
+    ProbeDue,
+    /// The startup probe failed too often.
+    StartupFailed,
+    /// The liveness probe failed too often.
+    LivenessFailed,
     /// A container that the manifest does not name.
     ContainerUnwanted,
     /// A pod directory that belongs to no pod.
@@ -160,6 +181,9 @@ impl fmt::Display for Why {
             Why::Surplus => "old instance",
             Why::ImageMissing => "image is not on this machine",
             Why::PullAlways => "imagePullPolicy is Always",
+            Why::ProbeDue => "probe is due",
+            Why::StartupFailed => "container failed its startup probe",
+            Why::LivenessFailed => "container failed its liveness probe",
             Why::ContainerUnwanted => "container is not in the manifest",
             Why::Orphan => "directory of no pod",
         };

@@ -9,6 +9,7 @@ mod action;
 mod garbage;
 mod image;
 mod pod;
+mod probes;
 mod restart;
 mod sync;
 mod teardown;
@@ -33,6 +34,9 @@ pub struct Limits {
     pub pod_jobs: usize,
     /// Pulls side by side. More: each gets a smaller part of a slow line, and none is done for a long time.
     pub pulls: usize,
+    /// Probes side by side. Fewer: those that hang hold up the others. More: a machine where all of them hang has less
+    /// memory, a megabyte for each.
+    pub probes: usize,
 }
 
 /// What to do now, and when to look again if nothing rings before.
@@ -79,6 +83,8 @@ pub fn decide(
             &mut out,
         );
     }
+    let mut probes = probes::due(desired, observed, memory, &mut out);
+    out.actions.append(&mut probes);
     garbage::orphans(desired, observed, memory, &mut out);
     Decision {
         actions: capped(out.actions, memory, limits),
@@ -102,23 +108,24 @@ impl Out {
 
 /// Leaves out what is over the limits: it is decided again when a job has ended, which is a look.
 fn capped(actions: Vec<Action>, memory: &Memory, limits: Limits) -> Vec<Action> {
-    let running = |pod: bool| {
-        memory
-            .jobs
-            .keys()
-            .filter(|job| matches!(job, JobKey::Pod(_)) == pod && **job != JobKey::Events)
-            .count()
-    };
-    let mut pods = limits.pod_jobs.saturating_sub(running(true));
-    let mut pulls = limits.pulls.saturating_sub(running(false));
+    let (mut pods, mut pulls, mut probes) = (limits.pod_jobs, limits.pulls, limits.probes);
     let take = |left: &mut usize| {
         let some = *left > 0;
         *left = left.saturating_sub(1);
         some
     };
+    for job in memory.jobs.keys() {
+        match job {
+            JobKey::Pod(_) => take(&mut pods),
+            JobKey::Pull(..) => take(&mut pulls),
+            JobKey::Probe(..) => take(&mut probes),
+            JobKey::Events => true,
+        };
+    }
     let keep = |action: &Action| match action {
         Action::Pod { .. } => take(&mut pods),
         Action::Pull { .. } => take(&mut pulls),
+        Action::Probe { .. } => take(&mut probes),
         Action::Cancel { .. } => true,
     };
     actions.into_iter().filter(keep).collect()

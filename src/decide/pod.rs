@@ -69,7 +69,8 @@ fn cancel_stale(case: &Case, out: &mut Out) {
     for (job, running) in &case.memory.jobs {
         let key = match job {
             JobKey::Pod(key) | JobKey::Pull(key, _) => key,
-            JobKey::Events => continue,
+            // A probe is short, and what it finds of a container that is gone counts for nothing.
+            JobKey::Probe(..) | JobKey::Events => continue,
         };
         let Some(wants) = running
             .wants

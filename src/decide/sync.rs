@@ -11,7 +11,7 @@ use super::garbage::surplus;
 use super::pod::{Case, push};
 use super::restart::{Fate, fate};
 use super::teardown::{stop_container, stop_running};
-use super::{Out, Step, Why, image};
+use super::{Out, Step, Why, image, probes};
 use crate::pod::{ContainerName, ValidPod};
 use crate::state::{
     Container, ContainerId, ContainerMemory, ContainerState, ObservedPod, PodMemory,
@@ -184,7 +184,48 @@ impl Sync<'_> {
         if !unfinished {
             return (stop_running(there), Some(Why::PodFinished));
         }
-        (steps, why)
+        // Last, as the others should not wait for their grace.
+        let ill = self.replace_ill(there, &mut steps, out);
+        (steps, why.or(ill))
+    }
+
+    /// Stops what failed its liveness or startup probe, and starts it again at once unless it is being backed off: as in
+    /// the kubelet, that is judged by the instance before.
+    fn replace_ill(
+        &self,
+        there: &ObservedPod,
+        steps: &mut Vec<Step>,
+        out: &mut Out,
+    ) -> Option<Why> {
+        let policy = self.spec().and_then(|spec| spec.restart_policy.as_deref());
+        let mut why = None;
+        for container in self.containers() {
+            let Fate::Keep(ill) = self.fate(container) else {
+                continue;
+            };
+            let of = self.known.containers.get(&ill.name);
+            let Some((fault, stop)) = of.and_then(|of| probes::fault(container, ill, of)) else {
+                continue;
+            };
+            why = why.or(Some(fault));
+            steps.push(Step::Stop {
+                containers: vec![stop],
+            });
+            let before = there.containers.iter().find_map(|c| match &c.state {
+                ContainerState::Exited(exit) if c.name == ill.name => Some(exit),
+                ContainerState::Exited(_)
+                | ContainerState::Created
+                | ContainerState::Running { .. }
+                | ContainerState::Unknown { .. } => None,
+            });
+            let waits = before
+                .zip(of)
+                .and_then(|(exit, of)| crash_wait(of, exit, self.case.now));
+            if policy != Some("Never") && waits.is_none() {
+                self.start(container, Some(ill), steps, out);
+            }
+        }
+        why
     }
 
     /// Running containers that nobody asked for: not in the manifest, left from another sandbox, or a second of a name.

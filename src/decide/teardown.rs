@@ -8,7 +8,7 @@ use crate::state::{Container, ContainerId, ContainerState, ObservedPod, Sandbox}
 const GRACE_DEFAULT_SECONDS: u32 = 30;
 
 /// A grace below this is not kept: a process needs a moment to see its TERM (kubelet `minimumGracePeriodInSeconds`).
-const GRACE_MIN_SECONDS: u32 = 2;
+pub(super) const GRACE_MIN_SECONDS: u32 = 2;
 
 /// Grace of a sandbox: it has nothing to finish (cri-dockerd `defaultSandboxGracePeriod`).
 const SANDBOX_GRACE_SECONDS: u32 = 10;

@@ -150,6 +150,26 @@ impl Link {
         Ok(self.versioned(call)?.body(bytes_max)?.0)
     }
 
+    /// A call whose answer is bytes until the other side hangs up, handed over piece by piece.
+    pub(super) fn raw(&self, call: Call<'_>, each: &mut dyn FnMut(&[u8])) -> Result<()> {
+        let Reply {
+            doing,
+            deadline,
+            response,
+        } = self.versioned(call)?;
+        let mut from = response.into_body().into_reader();
+        let mut piece = [0; 4096];
+        loop {
+            let got = from
+                .read(&mut piece)
+                .map_err(|err| transport::error(doing.as_str(), deadline, err.into()))?;
+            if got == 0 {
+                return Ok(());
+            }
+            each(piece.get(..got).unwrap_or_default());
+        }
+    }
+
     /// A call whose answer is lines of JSON without end. Breaking off closes the connection, which is how dockerd is told
     /// to stop what it does.
     pub(super) fn lines<T: DeserializeOwned>(

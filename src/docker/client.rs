@@ -16,7 +16,7 @@ const LABEL_KUBELET: &str = "io.kubernetes.docker.type";
 /// One dockerd. Keeps one connection open between calls; opens another when that one is gone.
 #[derive(Debug)]
 pub struct Docker {
-    link: Link,
+    pub(super) link: Link,
     label: String,
 }
 
@@ -319,12 +319,12 @@ fn gone_is_fine(done: Result<()>) -> Result<()> {
 }
 
 /// An id or an image's name as part of a path; dockerd takes the slashes of a name as they are.
-fn part(name: &str) -> String {
+pub(super) fn part(name: &str) -> String {
     escape(name, b"/:@")
 }
 
 /// An id as logs and `docker ps` show it.
-fn short(id: &str) -> &str {
+pub(super) fn short(id: &str) -> &str {
     id.get(..12).unwrap_or(id)
 }
 

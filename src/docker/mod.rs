@@ -9,8 +9,10 @@
 mod call;
 mod client;
 mod deadlines;
+mod exec;
 mod stream;
 mod transport;
 pub mod wire;
 
 pub use client::{Docker, ImportCall, PullCall};
+pub use stream::log_text;

@@ -47,7 +47,7 @@ pub(super) fn next_line<T: DeserializeOwned>(
 /// The text of a container's log. Without a terminal Docker frames it (`stream 0 0 0 length` and the bytes), with one it
 /// does not, and below API 1.42 nothing but the bytes tells which: framed is what parses as frames from its first byte
 /// on. A frame cut short at the end counts with what there is of it.
-pub(super) fn log_text(raw: &[u8]) -> String {
+pub fn log_text(raw: &[u8]) -> String {
     let mut rest = raw;
     let mut text = Vec::with_capacity(raw.len());
     while let [stream @ 0..=2, 0, 0, 0, a, b, c, d, tail @ ..] = rest {

@@ -14,6 +14,9 @@ mod ownership;
 mod pause_image;
 mod pod;
 mod ports;
+mod probe;
+mod probe_exec;
+mod probe_http;
 mod progress;
 mod pull;
 mod report;
@@ -27,6 +30,6 @@ mod tree;
 mod volumes;
 
 pub use pause_image::program_digest;
-pub use request::{PodRequest, PullRequest, Request};
+pub use request::{PodRequest, ProbeRequest, PullRequest, Request};
 pub use run::{Outcome, run};
 pub use table::Jobs;

@@ -1,10 +1,11 @@
 //! What a job is asked to do: the one JSON document on its standard input.
 
+use k8s_openapi::api::core::v1::Container;
 use serde::{Deserialize, Serialize};
 
 use crate::decide::Step;
 use crate::pod::{PodKey, PodUid, ValidPod};
-use crate::state::{DockerFacts, Node};
+use crate::state::{ContainerId, DockerFacts, Node, ProbeKind};
 
 /// One request.
 #[allow(clippy::large_enum_variant)] // one value a process
@@ -15,6 +16,8 @@ pub enum Request {
     Pod(Box<PodRequest>),
     /// Pull one image.
     Pull(PullRequest),
+    /// Make one probe.
+    Probe(Box<ProbeRequest>),
     /// Follow dockerd's event stream.
     Events {
         /// dockerd's socket.
@@ -42,6 +45,24 @@ pub struct PodRequest {
     /// What [`super::program_digest`] gave the agent; without it the job reads the program once more.
     #[serde(default)]
     pub program_digest: Option<String>,
+}
+
+/// One probe.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct ProbeRequest {
+    /// dockerd's socket.
+    pub docker_socket: String,
+    /// Its API version.
+    pub api: (u32, u32),
+    /// Which instance.
+    pub id: ContainerId,
+    /// Which of its probes.
+    pub kind: ProbeKind,
+    /// The container as wanted: its probes, ports and variables.
+    pub container: Container,
+    /// Where network probes go.
+    pub ip: String,
 }
 
 /// One pull.

@@ -4,7 +4,8 @@ use std::collections::BTreeMap;
 use std::os::fd::BorrowedFd;
 use std::time::Duration;
 
-use super::Request;
+use super::probe::{PROBE_ATTEMPTS, timeout};
+use super::{ProbeRequest, Request};
 use crate::decide::Step;
 use crate::state::{Event, JobEnd, JobKey, Report};
 use crate::sys::{self, Child, Error, Kind, Mono, Now};
@@ -16,6 +17,9 @@ const STEP_DEADLINE: Duration = Duration::from_secs(150);
 
 /// A pull that comes forward is not disturbed; one that does not ends itself after a minute.
 const PULL_DEADLINE: Duration = Duration::from_secs(6 * 3600);
+
+/// What a probe may take beyond its timeouts: its own process, and a slow dockerd that is asked to run a command.
+const PROBE_SLACK: Duration = Duration::from_secs(10);
 
 /// A line of a job beyond this is dropped with the job's other output: jobs are our own and say short things.
 const REPORTS_PER_TURN_MAX: usize = 256;
@@ -145,8 +149,14 @@ fn deadline(request: &Request) -> Option<Duration> {
     match request {
         Request::Pod(pod) => Some(pod.steps.iter().map(step_deadline).sum()),
         Request::Pull(_) => Some(PULL_DEADLINE),
+        Request::Probe(probe) => Some(probe_deadline(probe)),
         Request::Events { .. } => None,
     }
+}
+
+/// Three attempts, as in the kubelet, each with the probe's own timeout, and the calls of dockerd around them.
+fn probe_deadline(probe: &ProbeRequest) -> Duration {
+    timeout(probe) * PROBE_ATTEMPTS + PROBE_SLACK
 }
 
 fn step_deadline(step: &Step) -> Duration {

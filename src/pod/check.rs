@@ -8,12 +8,12 @@ use std::collections::BTreeSet;
 
 use serde_json::Value;
 
-use super::Problem;
 use super::quantity;
 use super::rules::{
     Out, invalid, is_label, label, list, name_part, one_of, qualified, range, required, subdomain,
     text,
 };
+use super::{Problem, probes};
 
 /// Everything wrong with a defaulted pod.
 pub(super) fn pod(pod: &Value, node: &str, out: Out) {
@@ -335,6 +335,7 @@ fn container(container: &Value, path: &str, out: Out) {
             invalid(&format!("{path}.valueFrom"), "", why, out);
         }
     }
+    probes::check(container, path, out);
     resources(&container["resources"], &format!("{path}.resources"), out);
 }
 

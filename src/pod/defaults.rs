@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::ImageRef;
+use super::{ImageRef, probes};
 
 /// The pull policy that an image has by itself; one that cannot be read has the other.
 fn pull_policy(image: &str) -> &'static str {
@@ -125,6 +125,7 @@ fn container_defaults(container: &mut Value, host_network: bool, visit: Visit) {
             visit(field, "apiVersion", json!("v1"));
         }
     }
+    probes::defaults(container, visit);
     for (name, default) in CONTAINER {
         visit(container, name, json!(default));
     }

@@ -10,6 +10,7 @@ mod fields;
 mod identity;
 mod images;
 mod names;
+mod probes;
 mod problem;
 mod quantity;
 mod read;

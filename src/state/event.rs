@@ -12,8 +12,54 @@ pub enum JobKey {
     Pod(PodKey),
     /// One pull, for one container of one pod.
     Pull(PodKey, ContainerName),
+    /// One probe of one container of one pod.
+    Probe(PodKey, ContainerName, ProbeKind),
     /// The doorbell of dockerd.
     Events,
+}
+
+/// Which of a container's probes; in the order in which they matter.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub enum ProbeKind {
+    /// Holds back the other two until it has succeeded once; its failure stops the container.
+    Startup,
+    /// Its failure stops the container.
+    Liveness,
+    /// Says whether the container is ready.
+    Readiness,
+}
+
+impl ProbeKind {
+    /// All of them.
+    pub const ALL: [ProbeKind; 3] = [
+        ProbeKind::Startup,
+        ProbeKind::Liveness,
+        ProbeKind::Readiness,
+    ];
+
+    /// The word as the kubelet writes it in events.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            ProbeKind::Startup => "Startup",
+            ProbeKind::Liveness => "Liveness",
+            ProbeKind::Readiness => "Readiness",
+        }
+    }
+}
+
+/// What one probe found.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub enum Probed {
+    /// All is well.
+    Success,
+    /// All is well, with a remark (a redirect to another host).
+    Warning,
+    /// The container says it is not well, or does not answer.
+    Failure,
+    /// The probe itself could not be made: counts neither way.
+    Unknown,
 }
 
 /// Something that happened, in the order it was noticed.
@@ -51,6 +97,17 @@ pub enum Event {
         /// How.
         end: JobEnd,
     },
+}
+
+impl Event {
+    /// The probe that this is about, if it is about one.
+    pub fn probe(&self) -> Option<&JobKey> {
+        let (Event::JobStarted { job, .. }
+        | Event::JobSaid { job, .. }
+        | Event::JobCancelled { job }
+        | Event::JobEnded { job, .. }) = self;
+        matches!(job, JobKey::Probe(..)).then_some(job)
+    }
 }
 
 /// How a job ended.
@@ -115,6 +172,15 @@ pub enum Report {
         reason: FailReason,
         /// The sentence for a person.
         message: String,
+    },
+    /// A probe was made.
+    Probed {
+        /// The container that was probed; a newer one has nothing to do with this.
+        id: ContainerId,
+        /// What it found.
+        found: Probed,
+        /// What was said, in short; empty when all is well.
+        output: String,
     },
     /// dockerd may not give the oom_score_adj asked for; this one was given instead.
     OomFloor {

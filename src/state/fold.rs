@@ -79,6 +79,7 @@ impl Memory {
                 *known = fresh();
             }
         }
+        self.wants_probed(desired, observed, now);
     }
 
     /// Takes in a look: what is there now is what counts, and dead containers are timed.
@@ -125,6 +126,11 @@ impl Memory {
     ) {
         match job {
             JobKey::Events => {}
+            JobKey::Probe(key, container, kind) => {
+                if let Some(of) = self.probe(key, container, *kind) {
+                    of.began(now);
+                }
+            }
             JobKey::Pull(key, container) => {
                 if let Some(of) = self.container(key, container) {
                     of.pull = Pull::Running(super::Progress::default());
@@ -158,6 +164,13 @@ impl Memory {
         }
         match job {
             JobKey::Events => {}
+            JobKey::Probe(key, container, kind) => {
+                if let Report::Probed { id, found, output } = report
+                    && let Some(of) = self.probe(key, container, *kind)
+                {
+                    of.said(*kind, id, *found, output);
+                }
+            }
             JobKey::Pod(key) => {
                 if let Some(pod) = self.pods.get_mut(key) {
                     pod.pod_job_said(report, now);
@@ -187,6 +200,11 @@ impl Memory {
         };
         match job {
             JobKey::Events => {}
+            JobKey::Probe(key, container, kind) => {
+                if let (Some(message), Some(of)) = (message, self.probe(key, container, *kind)) {
+                    of.lost(&message);
+                }
+            }
             JobKey::Pod(key) => {
                 let Some(pod) = self.pods.get_mut(key) else {
                     return;
@@ -271,6 +289,7 @@ impl PodMemory {
             | Report::Connected
             | Report::Pulling(_)
             | Report::Pulled { .. }
+            | Report::Probed { .. }
             | Report::OomFloor { .. } => {}
         }
     }
@@ -296,6 +315,7 @@ impl ContainerMemory {
             | Report::SandboxUp { .. }
             | Report::Started { .. }
             | Report::ImageMissing { .. }
+            | Report::Probed { .. }
             | Report::OomFloor { .. }
             | Report::Note { .. } => {}
         }

@@ -2,8 +2,9 @@
 
 use std::collections::BTreeMap;
 
-use super::event::{FailReason, JobKey, Progress};
+use super::event::{FailReason, JobKey, ProbeKind, Progress};
 use super::observed::ContainerId;
+use super::probes::{Before, ProbeMemory};
 use crate::pod::{ContainerName, PodKey, PodUid, SpecHash};
 use crate::sys::{Mono, Wall};
 
@@ -16,6 +17,8 @@ pub struct Memory {
     pub jobs: BTreeMap<JobKey, RunningJob>,
     /// The lowest oom_score_adj that was found to work here.
     pub oom_floor: Option<i32>,
+    /// What an earlier agent said of containers that may still run; an entry goes when it has been used.
+    pub before: BTreeMap<ContainerId, Before>,
 }
 
 /// What is remembered of one pod.
@@ -70,6 +73,8 @@ pub struct ContainerMemory {
     pub pull: Pull,
     /// The image back-off; `None` until a pull fails.
     pub pull_wait: Option<PullWait>,
+    /// What is known of its probes; only of those that the manifest has.
+    pub probes: BTreeMap<ProbeKind, ProbeMemory>,
 }
 
 /// Crash-loop back-off (kubelet: client-go `flowcontrol/backoff.go`).

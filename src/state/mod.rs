@@ -10,12 +10,14 @@ mod fold;
 mod memory;
 mod node;
 mod observed;
+mod probes;
 
 pub use desired::{Desired, DesiredPod, Refusal, Source};
-pub use event::{Event, FailReason, JobEnd, JobKey, Progress, Report};
+pub use event::{Event, FailReason, JobEnd, JobKey, ProbeKind, Probed, Progress, Report};
 pub use memory::{ContainerMemory, Crash, Failure, Memory, PodMemory, Pull, PullWait, RunningJob};
 pub use node::Node;
 pub use observed::{
     Container, ContainerId, ContainerState, DockerFacts, Exit, Observed, ObservedPod, Sandbox,
     Stranger,
 };
+pub use probes::{Before, ProbeMemory, probe_of};

@@ -13,7 +13,9 @@ use super::backoff::crash_wait;
 use super::phase::is_restarted;
 use super::pod::{Case, time};
 use crate::pod::ContainerName;
-use crate::state::{Container, ContainerMemory, ContainerState, Exit, FailReason, Failure};
+use crate::state::{
+    Container, ContainerMemory, ContainerState, Exit, FailReason, Failure, ProbeKind, probe_of,
+};
 
 /// All termination messages of a pod together (kubelet `status_manager.go` normalizeStatus).
 const MESSAGES_BYTES_MAX: usize = 12 * 1024;
@@ -100,8 +102,8 @@ impl One<'_> {
             image_id: newest.map_or(String::new(), |container| container.image_id.clone()),
             state: Some(state),
             last_state: Some(last),
-            ready: running,
-            started: Some(running),
+            ready: running && self.is_ready(newest),
+            started: Some(running && self.has_started(newest)),
             restart_count: attempt.max(previous.map_or(0, |previous| previous.restart_count)),
             allocated_resources: self.spec.and_then(|spec| {
                 let resources = spec.resources.as_ref()?;
@@ -111,6 +113,23 @@ impl One<'_> {
             volume_mounts: newest.and_then(|_| self.volume_mounts()),
             ..ContainerStatus::default()
         }
+    }
+
+    /// No verdict is neither well nor ill: a container with a startup probe has then not started yet.
+    fn has_started(&self, newest: Option<&Container>) -> bool {
+        self.is_well(ProbeKind::Startup, newest)
+    }
+
+    fn is_ready(&self, newest: Option<&Container>) -> bool {
+        self.has_started(newest) && self.is_well(ProbeKind::Readiness, newest)
+    }
+
+    /// Without such a probe it is well.
+    fn is_well(&self, kind: ProbeKind, newest: Option<&Container>) -> bool {
+        let has_probe = self.spec.and_then(|spec| probe_of(spec, kind)).is_some();
+        let memory = self.memory().and_then(|memory| memory.probes.get(&kind));
+        let of_newest = memory.filter(|of| newest.is_some_and(|newest| newest.id == of.container));
+        !has_probe || of_newest.is_some_and(|of| of.well == Some(true))
     }
 
     fn previous(&self) -> Option<&ContainerStatus> {

@@ -63,7 +63,10 @@ fn of_container(
         next_attempt,
     };
     let exit = match state {
-        Some(ContainerState::Running { .. }) => return None,
+        Some(ContainerState::Running { .. }) => {
+            let mut said = memory.probes.values().filter_map(|of| of.detail.clone());
+            return said.next().map(|text| reason("Unhealthy", text, None));
+        }
         Some(ContainerState::Exited(exit)) => Some(exit),
         Some(ContainerState::Unknown { word }) => {
             let text = format!("dockerd says it is {word}; it is removed and made anew");

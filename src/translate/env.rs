@@ -12,6 +12,15 @@ use super::expand::expand;
 use super::{place_of, pod_spec, resources};
 use crate::pod::Problem;
 
+/// A word of a probe's command with its `$(VAR)` replaced: by the values that stand in the manifest, as they stand there.
+pub fn expand_static(container: &Container, word: &str) -> String {
+    expand(word, |name| {
+        let mut vars = container.env.iter().flatten().rev();
+        let found = vars.find(|var| var.name == name && var.value_from.is_none());
+        found.map(|var| var.value.as_deref().unwrap_or_default())
+    })
+}
+
 /// The variables in the order in which they were first named.
 pub(super) struct Environment(Vec<(String, String)>);
 

@@ -20,6 +20,7 @@ mod volumes;
 
 pub use container::{ContainerInput, ImageFacts, container_body};
 pub use dns::{Resolver, hostname, hosts_file, resolv_conf};
+pub use env::expand_static;
 pub use labels::{
     Identity, ROOT_LABEL, Role, SANDBOX, container_name, own_label, read_identity, sandbox_name,
 };

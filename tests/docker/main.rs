@@ -18,6 +18,7 @@ mod adopt;
 mod edits;
 mod faults;
 mod inside;
+mod probes;
 mod refuse;
 mod registry;
 mod restart;

@@ -21,6 +21,7 @@ mod identity;
 mod labels;
 mod layers;
 mod manifests;
+mod probe;
 mod replies;
 mod sources;
 mod status;

@@ -75,8 +75,8 @@ fn each_fault_is_told_by_place_and_advice() {
         ),
         (c("name: twice"), "the key \"name\" is there twice"),
         (
-            c("livenessProbe: {exec: {command: [a]}}"),
-            "spec.containers[0].livenessProbe: not supported here",
+            c("lifecycle: {preStop: {exec: {command: [a]}}}"),
+            "spec.containers[0].lifecycle: not supported here",
         ),
         (
             c("volumeMounts: [{name: v, mountPath: /v}]"),
@@ -139,6 +139,81 @@ fn one_fault_is_told_once() {
     ] {
         let said = refused(&format!("{WEB}{more}\n"));
         assert_eq!(said.lines().count(), 1, "{said}");
+    }
+}
+
+#[test]
+fn probes_are_filled_in_and_checked() {
+    let with = |probe: &str| format!("{WEB}    {probe}\n");
+    let pod = good(&with(
+        "readinessProbe: {httpGet: {port: web}, timeoutSeconds: 0}",
+    ));
+    let spec = pod.pod.pod.spec.unwrap();
+    let probe = spec.containers[0].readiness_probe.as_ref().unwrap();
+    let get = probe.http_get.as_ref().unwrap();
+    let numbers = [
+        probe.timeout_seconds,
+        probe.period_seconds,
+        probe.success_threshold,
+        probe.failure_threshold,
+    ];
+    assert_eq!(numbers, [1, 10, 1, 3].map(Some));
+    assert_eq!(
+        (get.path.as_deref(), get.scheme.as_deref()),
+        (Some("/"), Some("HTTP"))
+    );
+    for (probe, wanted) in [
+        (
+            "livenessProbe: {periodSeconds: 1}",
+            "livenessProbe: Required value: must specify a handler type",
+        ),
+        (
+            "livenessProbe: {exec: {command: [a]}, tcpSocket: {port: 1}}",
+            "livenessProbe.tcpSocket: Forbidden: may not specify more than 1 handler type",
+        ),
+        (
+            "livenessProbe: {exec: {}}",
+            "livenessProbe.exec.command: Required value",
+        ),
+        (
+            "livenessProbe: {tcpSocket: {port: 70000}}",
+            "livenessProbe.tcpSocket.port: Invalid value: 70000",
+        ),
+        (
+            "livenessProbe: {tcpSocket: {port: Web}}",
+            "livenessProbe.tcpSocket.port: Invalid value: \"Web\"",
+        ),
+        (
+            "livenessProbe: {tcpSocket: {port: 1}, periodSeconds: -1}",
+            "periodSeconds: Invalid value: -1: must be greater than or equal to 0",
+        ),
+        (
+            "startupProbe: {tcpSocket: {port: 1}, successThreshold: 2}",
+            "startupProbe.successThreshold: Invalid value: 2: must be 1",
+        ),
+        (
+            "readinessProbe: {tcpSocket: {port: 1}, terminationGracePeriodSeconds: 2}",
+            "must not be set for readinessProbes",
+        ),
+        (
+            "livenessProbe: {tcpSocket: {port: 1}, terminationGracePeriodSeconds: 0}",
+            "must be greater than 0",
+        ),
+        (
+            "livenessProbe: {httpGet: {port: 1, scheme: http}}",
+            "Unsupported value: \"http\"",
+        ),
+        (
+            "livenessProbe: {httpGet: {port: 1, httpHeaders: [{name: a b, value: c}]}}",
+            "httpHeaders[0].name: Invalid value",
+        ),
+        (
+            "livenessProbe: {grpc: {port: 1}}",
+            "livenessProbe.grpc: not supported here",
+        ),
+    ] {
+        let said = refused(&with(probe));
+        assert!(said.contains(wanted), "{probe}\n{said}\nwanted {wanted}");
     }
 }
 

@@ -16,6 +16,7 @@ use super::world::{at_ms, exited, id, running, want};
 const LIMITS: Limits = Limits {
     pod_jobs: 4,
     pulls: 2,
+    probes: 64,
 };
 pub const CRASH_MAX: Duration = Duration::from_secs(300);
 
@@ -209,6 +210,8 @@ impl Toy {
                 self.fold(Event::JobCancelled { job: job.clone() });
                 return self.end(&job.clone(), JobEnd::Cancelled);
             }
+            // No pod of the toy world has any.
+            Action::Probe { .. } => return,
             Action::Pull { key, container, .. } => {
                 let job = Job {
                     steps: Vec::new(),

@@ -7,6 +7,7 @@
 mod container;
 mod create;
 mod daemon;
+mod exec;
 mod image;
 
 pub use container::{
@@ -18,6 +19,7 @@ pub use create::{
     PortBinding, RestartPolicy,
 };
 pub use daemon::{Actor, EventLine, Info, Version};
+pub use exec::{ExecBody, ExecInspect, ExecStart};
 pub use image::{Image, ImageConfig, ProgressDetail, PullLine, RegistryAuth};
 
 use serde::{Deserialize, Deserializer};

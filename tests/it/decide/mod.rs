@@ -5,6 +5,7 @@ mod finished;
 mod images;
 mod jobs;
 mod pods;
+mod probes;
 mod sandboxes;
 mod timers;
 
@@ -23,6 +24,7 @@ use crate::support::world::*;
 const LIMITS: Limits = Limits {
     pod_jobs: 8,
     pulls: 3,
+    probes: 64,
 };
 const CRASH_MAX: Duration = Duration::from_secs(300);
 
@@ -145,6 +147,7 @@ fn rows() -> Vec<Row> {
         images::rows(),
         finished::rows(),
         jobs::rows(),
+        probes::rows(),
     ]
     .into_iter()
     .flatten()
@@ -171,7 +174,9 @@ fn every_reason_and_every_step_stands_in_some_row() {
                     whys.insert(word(why));
                     steps.extend(list.iter().map(word));
                 }
-                Action::Pull { why, .. } | Action::Cancel { why, .. } => {
+                Action::Pull { why, .. }
+                | Action::Probe { why, .. }
+                | Action::Cancel { why, .. } => {
                     whys.insert(word(why));
                 }
             }
