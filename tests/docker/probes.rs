@@ -87,7 +87,7 @@ fn a_new_agent_takes_over_what_was_ready() {
 #[test]
 #[ignore = "needs dockerd"]
 fn a_command_that_hangs_is_killed_and_holds_up_nobody() {
-    let agent = Agent::started("hang");
+    let agent = Agent::started("probehang");
     let probe = "    readinessProbe: {exec: {command: [sleep, \"77\"]}, periodSeconds: 1}\n";
     agent.put("a.yaml", &probed("a", probe));
     agent.put("b.yaml", &sleeper("b"));
