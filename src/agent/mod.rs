@@ -204,6 +204,8 @@ impl Agent {
         if desired != self.desired {
             self.desired = desired;
             self.memory.wants(&self.desired, &self.observed, now);
+            // Nothing waits for this look; but a dockerd that hangs is noticed now, not at the end of the interval.
+            self.pace.ring();
         }
     }
 
