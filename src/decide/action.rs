@@ -113,6 +113,8 @@ pub struct StopTarget {
     pub name: ContainerName,
     /// Seconds from TERM to KILL; at least 2 (kubelet's minimum).
     pub grace_seconds: u32,
+    /// It gets its TERM when all of lower turns have ended, or its grace is over; then it still has 2 seconds.
+    pub turn: u32,
 }
 
 /// Why something is done: shown in the log, compared in tests.
@@ -143,6 +145,8 @@ pub enum Why {
     SpecChanged,
     /// The manifest is gone.
     PodUnwanted,
+    /// An init container failed and is not started again (`restartPolicy: Never`).
+    InitFailed,
     /// The pod is finished (`restartPolicy`), its sandbox is stopped.
     PodFinished,
     /// Old instances are over the number that is kept.
@@ -177,6 +181,7 @@ impl fmt::Display for Why {
             Why::ContainerUnknown => "container is in a state it cannot stay in",
             Why::SpecChanged => "manifest changed",
             Why::PodUnwanted => "manifest is gone",
+            Why::InitFailed => "an init container failed",
             Why::PodFinished => "pod is finished",
             Why::Surplus => "old instance",
             Why::ImageMissing => "image is not on this machine",

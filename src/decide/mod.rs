@@ -8,6 +8,7 @@
 mod action;
 mod garbage;
 mod image;
+mod init;
 mod pod;
 mod probes;
 mod restart;

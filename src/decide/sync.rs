@@ -8,6 +8,7 @@ use std::time::Duration;
 use k8s_openapi::api::core::v1::{Container as SpecContainer, PodSpec};
 
 use super::garbage::surplus;
+use super::init::{self, Progress};
 use super::pod::{Case, push};
 use super::restart::{Fate, fate};
 use super::teardown::{stop_container, stop_running};
@@ -63,6 +64,11 @@ impl Sync<'_> {
 
     fn containers(&self) -> &[SpecContainer] {
         self.spec().map_or(&[], |spec| &spec.containers)
+    }
+
+    fn init_containers(&self) -> &[SpecContainer] {
+        let list = self.spec().and_then(|spec| spec.init_containers.as_deref());
+        list.unwrap_or_default()
     }
 
     fn fate(&self, container: &SpecContainer) -> Fate<'_> {
@@ -138,6 +144,15 @@ impl Sync<'_> {
         };
         steps.push(Step::Volumes);
         steps.push(Step::Sandbox { attempt });
+        if let Some(first) = self.init_containers().first() {
+            // The whole sequence runs again; the rest follows look by look.
+            match self.fate(first) {
+                Fate::Keep(old) => self.start(first, Some(old), &mut steps, out),
+                Fate::Finished(old) => self.start_in_turn(first, Some(old), &mut steps, out),
+                Fate::Start(old) => self.start_in_turn(first, old, &mut steps, out),
+            }
+            return (steps, Some(fault));
+        }
         for container in self.containers() {
             match self.fate(container) {
                 Fate::Finished(_) => {}
@@ -169,20 +184,20 @@ impl Sync<'_> {
                 containers: strays.iter().map(|stray| stray.id.clone()).collect(),
             });
         }
-        let mut unfinished = false;
-        for container in self.containers() {
-            let fate = self.fate(container);
-            unfinished |= !matches!(fate, Fate::Finished(_));
-            if let Fate::Start(old) = fate {
-                let before = steps.len();
-                self.start_in_turn(container, old, &mut steps, out);
-                if steps.len() > before {
-                    why = why.or(Some(start_why(old)));
-                }
-            }
-        }
-        if !unfinished {
+        let is_finished = |container| matches!(self.fate(container), Fate::Finished(_));
+        if self.containers().iter().all(is_finished) {
             return (stop_running(there), Some(Why::PodFinished));
+        }
+        let starts = match self.due(there, &sandbox.id) {
+            Ok(starts) => starts,
+            Err(failed) => return (stop_running(there), Some(failed)),
+        };
+        for (container, old) in starts {
+            let before = steps.len();
+            self.start_in_turn(container, old, &mut steps, out);
+            if steps.len() > before {
+                why = why.or(Some(start_why(old)));
+            }
         }
         // Last, as the others should not wait for their grace.
         let ill = self.replace_ill(there, &mut steps, out);
@@ -228,14 +243,39 @@ impl Sync<'_> {
         why
     }
 
+    /// What is to be started now: init containers as far as their sequence is, and when that is done the others.
+    fn due<'a>(
+        &'a self,
+        there: &'a ObservedPod,
+        sandbox: &ContainerId,
+    ) -> Result<Vec<(&'a SpecContainer, Option<&'a Container>)>, Why> {
+        let Some(spec) = self.spec() else {
+            return Ok(Vec::new());
+        };
+        let init::Plan { progress, starts } = init::plan(spec, there, sandbox);
+        let others = self.containers().iter().filter_map(|container| {
+            let fate = self.fate(container);
+            match fate {
+                Fate::Start(old) => Some((container, old)),
+                Fate::Keep(_) | Fate::Finished(_) => None,
+            }
+        });
+        match progress {
+            Progress::Failed => Err(Why::InitFailed),
+            Progress::Under => Ok(starts),
+            Progress::Done => Ok(starts.into_iter().chain(others).collect()),
+        }
+    }
+
     /// Running containers that nobody asked for: not in the manifest, left from another sandbox, or a second of a name.
     fn strays<'a>(&self, there: &'a ObservedPod, sandbox: &str) -> Vec<&'a Container> {
         let mut seen: BTreeSet<&ContainerName> = BTreeSet::new();
         let mut strays = Vec::new();
         for container in &there.containers {
             let named = self
-                .containers()
+                .init_containers()
                 .iter()
+                .chain(self.containers())
                 .any(|spec| spec.name == container.name.0);
             let first = seen.insert(&container.name);
             let runs = matches!(container.state, ContainerState::Running { .. });

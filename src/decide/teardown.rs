@@ -38,14 +38,24 @@ pub(super) fn remove_pod(pod: &ObservedPod) -> Vec<Step> {
     steps
 }
 
-/// Stops whatever runs: first the containers, side by side, then the sandboxes, which hold their network.
+/// Stops whatever runs: first the containers, side by side but for sidecars, which come last and in reverse order, then
+/// the sandboxes, which hold their network.
 pub(super) fn stop_running(pod: &ObservedPod) -> Vec<Step> {
     let running = |state: &ContainerState| matches!(state, ContainerState::Running { .. });
-    let containers = pod
+    let mut containers: Vec<&Container> = pod
         .containers
         .iter()
         .filter(|container| running(&container.state))
-        .map(stop_container);
+        .collect();
+    containers.sort_by_key(|container| container.sidecar.map(std::cmp::Reverse));
+    let mut turn = 0;
+    let containers = containers.into_iter().map(|container| {
+        turn += u32::from(container.sidecar.is_some());
+        StopTarget {
+            turn,
+            ..stop_container(container)
+        }
+    });
     let sandboxes = pod
         .sandboxes
         .iter()
@@ -68,6 +78,7 @@ pub(super) fn stop_container(container: &Container) -> StopTarget {
         id: container.id.clone(),
         name: container.name.clone(),
         grace_seconds,
+        turn: 0,
     }
 }
 
@@ -76,5 +87,6 @@ fn stop_sandbox(sandbox: &Sandbox) -> StopTarget {
         id: sandbox.id.clone(),
         name: ContainerName("POD".to_owned()),
         grace_seconds: SANDBOX_GRACE_SECONDS,
+        turn: 0,
     }
 }

@@ -34,7 +34,10 @@ pub(super) struct Wanted<'a> {
 /// Creates and starts a container in the sandbox. An image that is not there is reported, and is no failure.
 pub(super) fn start(job: &PodJob, wanted: &Wanted<'_>) -> Result<(), Failed> {
     let pod = job.pod()?;
-    let specs = pod.pod.spec.iter().flat_map(|spec| &spec.containers);
+    let specs = pod.pod.spec.iter().flat_map(|spec| {
+        let init = spec.init_containers.iter().flatten();
+        spec.containers.iter().chain(init)
+    });
     let container = specs
         .into_iter()
         .find(|spec| spec.name == wanted.container.0);

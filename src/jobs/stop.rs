@@ -25,10 +25,33 @@ const KILL_WAIT: Duration = Duration::from_secs(30);
 /// One that is being removed by somebody else is waited for this long.
 const REMOVE_WAIT: Duration = Duration::from_secs(20);
 
+/// What a container still has after its grace was used up by waiting for its turn (kubelet
+/// `minimumGracePeriodInSeconds`).
+const LAST_GRACE: Duration = Duration::from_secs(2);
+
 struct Ending<'a> {
     target: &'a StopTarget,
-    kill_at: Mono,
-    killed: bool,
+    stage: Stage,
+}
+
+/// How far a container is on its way to its end.
+enum Stage {
+    /// Others have to end first; with the end of its grace it does not wait any longer.
+    Waits { until: Mono },
+    /// It has its TERM.
+    Asked { kill_at: Mono },
+    /// It has its KILL.
+    Killed { give_up: Mono },
+}
+
+impl Stage {
+    fn due(&self) -> Mono {
+        match self {
+            Stage::Waits { until: at }
+            | Stage::Asked { kill_at: at }
+            | Stage::Killed { give_up: at } => *at,
+        }
+    }
 }
 
 /// Stops all of these, each within its own grace. One that is gone or has ended is fine.
@@ -38,69 +61,72 @@ pub(super) fn stop(docker: &Docker, targets: &[StopTarget]) -> Result<(), Failed
             .stop(&only.id.0, only.grace_seconds)
             .map_err(because(FailReason::KillContainerError));
     }
-    let mut left = Vec::new();
-    for target in targets {
-        let Some(signal) =
-            stop_signal(docker, &target.id).map_err(because(FailReason::KillContainerError))?
-        else {
-            continue;
-        };
-        let kill_at = sys::now()
-            .mono
-            .after(Duration::from_secs(u64::from(target.grace_seconds)));
-        signal_it(docker, &target.id, &signal).map_err(because(FailReason::KillContainerError))?;
-        left.push(Ending {
-            target,
-            kill_at,
-            killed: false,
-        });
-    }
+    stop_all(docker, targets).map_err(because(FailReason::KillContainerError))
+}
+
+fn stop_all(docker: &Docker, targets: &[StopTarget]) -> sys::Result<()> {
     let began = sys::now().mono;
-    while !left.is_empty() {
+    let waits = |target| Ending {
+        target,
+        stage: Stage::Waits {
+            until: began.after(grace(target)),
+        },
+    };
+    let mut left: Vec<Ending<'_>> = targets.iter().map(waits).collect();
+    loop {
+        let mut still = Vec::new();
+        for ending in left {
+            if let Some(signal) = stop_signal(docker, &ending.target.id)? {
+                still.push((ending, signal));
+            }
+        }
+        let turn = still.iter().map(|(ending, _)| ending.target.turn).min();
+        let Some(turn) = turn else { return Ok(()) };
+        left = Vec::new();
+        for (ending, signal) in still {
+            left.push(step(docker, ending, (turn, &signal))?);
+        }
         let now = sys::now().mono;
         let due = left
             .iter()
-            .map(|ending| ending.kill_at.since(now))
-            .min()
-            .unwrap_or(WATCH_MAX);
+            .map(|ending| ending.stage.due().since(now))
+            .min();
         let watch = (now.since(began) / WATCH_SHARE).clamp(WATCH_MIN, WATCH_MAX);
-        sys::pause(watch.min(due.max(WATCH_MIN)));
-        let mut still = Vec::new();
-        for ending in left {
-            if stop_signal(docker, &ending.target.id)
-                .map_err(because(FailReason::KillContainerError))?
-                .is_some()
-            {
-                still.push(
-                    overdue(docker, ending).map_err(because(FailReason::KillContainerError))?,
-                );
-            }
-        }
-        left = still;
+        sys::pause(watch.min(due.unwrap_or(WATCH_MAX).max(WATCH_MIN)));
     }
-    Ok(())
 }
 
-fn overdue<'a>(docker: &Docker, ending: Ending<'a>) -> sys::Result<Ending<'a>> {
+fn grace(target: &StopTarget) -> Duration {
+    Duration::from_secs(u64::from(target.grace_seconds))
+}
+
+/// What is to be done now about one that runs; `turn` is the lowest of those that do.
+fn step<'a>(
+    docker: &Docker,
+    ending: Ending<'a>,
+    (turn, signal): (u32, &str),
+) -> sys::Result<Ending<'a>> {
     let now = sys::now().mono;
-    if now < ending.kill_at {
-        return Ok(ending);
-    }
-    if ending.killed {
-        let doing = format!(
-            "stop container {} {}",
-            ending.target.name,
-            ending.target.id.short()
-        );
-        let said = format!("it still runs {} s after a KILL", KILL_WAIT.as_secs());
-        return Err(Error::new(doing, Kind::Unavailable, said));
-    }
-    signal_it(docker, &ending.target.id, "SIGKILL")?;
-    Ok(Ending {
-        kill_at: now.after(KILL_WAIT),
-        killed: true,
-        ..ending
-    })
+    let target = ending.target;
+    let stage = match ending.stage {
+        Stage::Waits { until } if target.turn <= turn || now >= until => {
+            signal_it(docker, &target.id, signal)?;
+            let kill_at = until.max(now.after(LAST_GRACE));
+            Stage::Asked { kill_at }
+        }
+        Stage::Asked { kill_at } if now >= kill_at => {
+            signal_it(docker, &target.id, "SIGKILL")?;
+            let give_up = now.after(KILL_WAIT);
+            Stage::Killed { give_up }
+        }
+        Stage::Killed { give_up } if now >= give_up => {
+            let doing = format!("stop container {} {}", target.name, target.id.short());
+            let said = format!("it still runs {} s after a KILL", KILL_WAIT.as_secs());
+            return Err(Error::new(doing, Kind::Unavailable, said));
+        }
+        stage @ (Stage::Waits { .. } | Stage::Asked { .. } | Stage::Killed { .. }) => stage,
+    };
+    Ok(Ending { target, stage })
 }
 
 /// The signal that its image asks for; `None` when it does not run.

@@ -277,6 +277,7 @@ fn put(observed: &mut Observed, id: ContainerId, known: &Known, summary: &wire::
             name,
             sandbox,
             grace_seconds,
+            sidecar,
             ..
         } => pod.containers.push(Container {
             id,
@@ -285,6 +286,7 @@ fn put(observed: &mut Observed, id: ContainerId, known: &Known, summary: &wire::
             sandbox: sandbox.clone(),
             state: detail.state,
             grace_seconds: *grace_seconds,
+            sidecar: *sidecar,
             image: detail.image,
             image_id: detail.image_id,
         }),

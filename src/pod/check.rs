@@ -63,6 +63,18 @@ pub(super) fn pod(pod: &Value, node: &str, out: Out) {
         );
         mounts(container, &path, &volumes, out);
     }
+    for (at, container) in list(spec, "initContainers").iter().enumerate() {
+        let path = format!("spec.initContainers[{at}]");
+        named(container, &path, &mut names, out);
+        self::container(container, &path, out);
+        // They do not run side by side, and their ports are not published: each stands alone.
+        let mut own = BTreeSet::new();
+        let host_network = spec["hostNetwork"] == true;
+        self::ports(container, &path, (host_network, &mut own), out);
+        mounts(container, &path, &volumes, out);
+        // `Never` and `OnFailure` came with restartPolicyRules.
+        one_of(container, "restartPolicy", &path, &["Always"], out);
+    }
 }
 
 /// Keys and values of all annotations together; the API server takes no more.

@@ -67,8 +67,10 @@ fn each(pod: &mut Value, visit: Visit) {
         return;
     };
     let host_network = spec["hostNetwork"] == true;
-    for container in items(spec, "containers") {
-        container_defaults(container, host_network, visit);
+    for list in ["initContainers", "containers"] {
+        for container in items(spec, list) {
+            container_defaults(container, host_network, visit);
+        }
     }
     for volume in items(spec, "volumes") {
         if volume

@@ -26,6 +26,13 @@ const CLUSTER: &str = "it needs a cluster; use hostPath, emptyDir or literal val
 
 /// The entry for a path: the longest that covers it.
 pub(super) fn state_of(table: &str) -> Option<Entry> {
+    // What an init container has of its own comes first; for the rest it is a container like any other.
+    let own = entry_of(table);
+    let init = table.strip_prefix("spec.initContainers[]");
+    own.or_else(|| entry_of(&format!("spec.containers[]{}", init?)))
+}
+
+fn entry_of(table: &str) -> Option<Entry> {
     let covers = |path: &str| {
         table
             .strip_prefix(path)
@@ -85,6 +92,7 @@ const HONOURED: &[&str] = &[
     "spec.volumes[].emptyDir",
     "spec.volumes[].hostPath",
     "spec.containers[]",
+    "spec.initContainers[].restartPolicy",
 ];
 
 const CARRIED: &[&str] = &[
@@ -109,7 +117,10 @@ const REFUSED: &[(&str, &str, &str)] = &[
         "{\"name\":\"linux\"}",
     ),
     ("spec.activeDeadlineSeconds", LATER, ""),
-    ("spec.initContainers[]", LATER, ""),
+    ("spec.initContainers[].livenessProbe", LATER, ""),
+    ("spec.initContainers[].readinessProbe", LATER, ""),
+    ("spec.initContainers[].startupProbe", LATER, ""),
+    ("spec.initContainers[].lifecycle", LATER, "{}"),
     ("spec.resources", LATER, "{}"),
     ("spec.hostUsers", LATER, "true"),
     ("spec.runtimeClassName", LATER, ""),

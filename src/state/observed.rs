@@ -77,6 +77,8 @@ pub struct Container {
     pub state: ContainerState,
     /// Seconds of grace it was made with, from its label; `None` when absent.
     pub grace_seconds: Option<u32>,
+    /// Its place among the init containers, from its label, if it is one that runs on beside the others.
+    pub sidecar: Option<u32>,
     /// The image as a person would name it: a tag, or else the id.
     pub image: String,
     /// `docker-pullable://repo@digest` or `docker://sha256:...`.

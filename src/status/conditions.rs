@@ -3,11 +3,13 @@
 use k8s_openapi::api::core::v1::{ContainerStatus, PodCondition, PodSpec, PodStatus};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 
+use super::init::{Part, init_containers};
 use super::phase::Phase;
 
 /// What the conditions follow from.
 pub(super) struct Facts<'a> {
     pub(super) spec: Option<&'a PodSpec>,
+    pub(super) init: &'a [ContainerStatus],
     pub(super) statuses: &'a [ContainerStatus],
     pub(super) phase: Phase,
     pub(super) has_sandbox: bool,
@@ -44,7 +46,7 @@ pub(super) fn conditions(
             "PodReadyToStartContainers",
             Verdict::plain(facts.has_sandbox),
         ),
-        ("Initialized", initialized(facts)),
+        ("Initialized", initialized(facts, previous)),
         ("Ready", containers_ready(facts)),
         ("ContainersReady", containers_ready(facts)),
         ("PodScheduled", Verdict::plain(true)),
@@ -70,12 +72,64 @@ pub(super) fn conditions(
     verdicts.into_iter().map(condition).collect()
 }
 
-/// There is nothing to initialize yet: init containers are refused.
-fn initialized(facts: &Facts<'_>) -> Verdict {
-    Verdict {
-        reason: (facts.phase == Phase::Succeeded).then_some("PodCompleted"),
-        ..Verdict::plain(true)
+/// All init containers have done their part, or have once: a container that was started says so.
+fn initialized(facts: &Facts<'_>, previous: Option<&PodStatus>) -> Verdict {
+    if facts.phase == Phase::Succeeded {
+        return Verdict {
+            reason: Some("PodCompleted"),
+            ..Verdict::plain(true)
+        };
     }
+    let has_run = |status: &ContainerStatus| {
+        let last = status.last_state.as_ref();
+        let state = status.state.as_ref();
+        state.is_some_and(|s| s.running.is_some() || s.terminated.is_some())
+            || last.is_some_and(|last| last.terminated.is_some())
+    };
+    let conditions = previous.and_then(|previous| previous.conditions.as_ref());
+    let mut before = conditions.into_iter().flatten();
+    let was = before.any(|old| old.type_ == "Initialized" && old.status == "True");
+    if was || facts.statuses.iter().any(has_run) {
+        return Verdict::plain(true);
+    }
+    let is_done = |part: Part, status: &ContainerStatus| match part {
+        Part::Sidecar => status.started == Some(true),
+        Part::Init | Part::Regular => status.ready,
+    };
+    let list = init_containers(facts.spec).iter();
+    let list = list.map(|container| (container.name.as_str(), Part::of_init(container)));
+    lacking(list, facts.init, is_done, "incomplete").map_or(Verdict::plain(true), |message| {
+        Verdict {
+            holds: false,
+            reason: Some("ContainersNotInitialized"),
+            message: Some(message),
+        }
+    })
+}
+
+/// Which containers are not as `fine` wants them, in words; `None` when all are.
+fn lacking<'a>(
+    containers: impl Iterator<Item = (&'a str, Part)>,
+    statuses: &[ContainerStatus],
+    fine: impl Fn(Part, &ContainerStatus) -> bool,
+    word: &str,
+) -> Option<String> {
+    let (mut unknown, mut bad) = (Vec::new(), Vec::new());
+    for (name, part) in containers {
+        match statuses.iter().find(|status| status.name == name) {
+            None => unknown.push(name),
+            Some(status) if !fine(part, status) => bad.push(name),
+            Some(_) => {}
+        }
+    }
+    let text = |word: &str, names: &[&str]| {
+        (!names.is_empty()).then(|| format!("containers with {word} status: [{}]", names.join(" ")))
+    };
+    let parts: Vec<String> = [text("unknown", &unknown), text(word, &bad)]
+        .into_iter()
+        .flatten()
+        .collect();
+    (!parts.is_empty()).then(|| parts.join(", "))
 }
 
 fn containers_ready(facts: &Facts<'_>) -> Verdict {
@@ -92,25 +146,18 @@ fn containers_ready(facts: &Facts<'_>) -> Verdict {
     let Some(spec) = facts.spec else {
         return no("ContainersNotReady", None);
     };
-    let mut unknown = Vec::new();
-    let mut unready = Vec::new();
-    for container in &spec.containers {
-        match facts.statuses.iter().find(|s| s.name == container.name) {
-            None => unknown.push(container.name.as_str()),
-            Some(status) if !status.ready => unready.push(container.name.as_str()),
-            Some(_) => {}
-        }
-    }
-    let part = |word: &str, names: &[&str]| {
-        (!names.is_empty()).then(|| format!("containers with {word} status: [{}]", names.join(" ")))
-    };
-    let parts: Vec<String> = [part("unknown", &unknown), part("unready", &unready)]
-        .into_iter()
-        .flatten()
-        .collect();
-    if parts.is_empty() {
-        Verdict::plain(true)
-    } else {
-        no("ContainersNotReady", Some(parts.join(", ")))
+    let init = init_containers(Some(spec)).iter();
+    let sidecars = init.map(|container| (container.name.as_str(), Part::of_init(container)));
+    let regular = spec
+        .containers
+        .iter()
+        .map(|c| (c.name.as_str(), Part::Regular));
+    let all = sidecars
+        .filter(|(_, part)| *part == Part::Sidecar)
+        .chain(regular);
+    let statuses = [facts.init, facts.statuses].concat();
+    match lacking(all, &statuses, |_, status| status.ready, "unready") {
+        None => Verdict::plain(true),
+        Some(message) => no("ContainersNotReady", Some(message)),
     }
 }

@@ -10,7 +10,7 @@ use k8s_openapi::api::core::v1::{
 };
 
 use super::backoff::crash_wait;
-use super::phase::is_restarted;
+use super::init::{Part, init_containers};
 use super::pod::{Case, time};
 use crate::pod::ContainerName;
 use crate::state::{
@@ -23,40 +23,75 @@ const MESSAGES_BYTES_MAX: usize = 12 * 1024;
 /// What is said of a container that went away without leaving an exit code.
 const LOST: &str = "The container could not be located when the pod was deleted.  The container used to be Running";
 
-/// The statuses of the containers, sorted by name.
+/// What is said of an init container that was removed after it had done its part.
+const PRUNED: &str = "Unable to get init container status from container runtime and pod has been initialized, \
+                      treat it as exited normally";
+
+/// What a container is called, its part in the pod, and what the manifest says of it if there still is one.
+type Named<'a> = (&'a str, Part, Option<&'a api::Container>);
+
+/// The statuses of the init containers in the manifest's order, and of the others, sorted by name.
 ///
 /// Source: kubelet 1.36 `kubelet_pods.go` convertToAPIContainerStatuses.
-pub(super) fn container_statuses(case: &Case<'_>) -> Vec<ContainerStatus> {
+pub(super) fn container_statuses(case: &Case<'_>) -> [Vec<ContainerStatus>; 2] {
     let instances = case.there.map_or(&[][..], |there| &there.containers);
-    // A pod on its way out has no spec here: then its containers are those that are there.
-    let mut names: BTreeMap<&str, Option<&api::Container>> = BTreeMap::new();
-    match case.spec() {
-        Some(spec) => names.extend(spec.containers.iter().map(|c| (c.name.as_str(), Some(c)))),
-        None => names.extend(instances.iter().map(|c| (c.name.as_str(), None))),
-    }
-    let share = MESSAGES_BYTES_MAX / names.len().max(1);
-    names
-        .into_iter()
-        .map(|(name, spec)| {
-            let of = One {
+    let (init, regular) = names(case, instances);
+    let share = MESSAGES_BYTES_MAX / (init.len() + regular.len()).max(1);
+    [init, regular].map(|names| {
+        let of = |(name, part, spec): Named<'_>| {
+            let mine = |container: &&Container| container.name.as_str() == name;
+            let one = One {
                 case,
                 name,
+                part,
                 spec,
-                instances: instances
-                    .iter()
-                    .filter(|container| container.name.as_str() == name)
-                    .collect(),
+                instances: instances.iter().filter(mine).collect(),
                 share,
             };
-            of.status()
-        })
-        .collect()
+            one.status()
+        };
+        names.into_iter().map(of).collect()
+    })
+}
+
+/// The init containers, and the others. A pod on its way out has no spec here: then its containers are those that are
+/// there, and what was told last says which of them are init containers.
+fn names<'a>(case: &Case<'a>, instances: &'a [Container]) -> (Vec<Named<'a>>, Vec<Named<'a>>) {
+    let mut regular: BTreeMap<&str, Named<'a>> = BTreeMap::new();
+    if let Some(spec) = case.spec() {
+        let of = |c: &'a api::Container| (c.name.as_str(), Part::of_init(c), Some(c));
+        let init = init_containers(Some(spec)).iter().map(of).collect();
+        let of =
+            |c: &'a api::Container| (c.name.as_str(), (c.name.as_str(), Part::Regular, Some(c)));
+        regular.extend(spec.containers.iter().map(of));
+        return (init, regular.into_values().collect());
+    }
+    let told = case
+        .previous
+        .and_then(|p| p.init_container_statuses.as_ref());
+    let told = || {
+        told.into_iter()
+            .flatten()
+            .map(|status| status.name.as_str())
+    };
+    let part = |name: &str| {
+        let runs_on = instances
+            .iter()
+            .any(|c| c.name.as_str() == name && c.sidecar.is_some());
+        if runs_on { Part::Sidecar } else { Part::Init }
+    };
+    let init = told().map(|name| (name, part(name), None)).collect();
+    let others = instances.iter().map(|c| c.name.as_str());
+    let others = others.filter(|name| told().all(|told| told != *name));
+    regular.extend(others.map(|name| (name, (name, Part::Regular, None))));
+    (init, regular.into_values().collect())
 }
 
 /// One container, with all that is known of it.
 struct One<'a> {
     case: &'a Case<'a>,
     name: &'a str,
+    part: Part,
     spec: Option<&'a api::Container>,
     /// Newest first.
     instances: Vec<&'a Container>,
@@ -70,7 +105,7 @@ impl One<'_> {
         let previous = self.previous();
         let mut state = match newest {
             Some(container) => self.state_of(container),
-            None => waiting(Some("ContainerCreating"), None),
+            None => self.state_of_none(previous),
         };
         let mut last = match self.instances.get(1) {
             Some(container) => self.state_of(container),
@@ -86,6 +121,13 @@ impl One<'_> {
             state = word;
         }
         let running = state.running.is_some();
+        let ready = match self.part {
+            Part::Regular | Part::Sidecar => running && self.is_ready(newest),
+            Part::Init => state
+                .terminated
+                .as_ref()
+                .is_some_and(|end| end.exit_code == 0),
+        };
         let image = newest.map(|container| container.image.clone());
         let spec_image = || self.spec.and_then(|spec| spec.image.clone());
         let attempt = newest
@@ -102,7 +144,7 @@ impl One<'_> {
             image_id: newest.map_or(String::new(), |container| container.image_id.clone()),
             state: Some(state),
             last_state: Some(last),
-            ready: running && self.is_ready(newest),
+            ready,
             started: Some(running && self.has_started(newest)),
             restart_count: attempt.max(previous.map_or(0, |previous| previous.restart_count)),
             allocated_resources: self.spec.and_then(|spec| {
@@ -132,8 +174,41 @@ impl One<'_> {
         !has_probe || of_newest.is_some_and(|of| of.well == Some(true))
     }
 
+    /// The state of a container of which there is no trace.
+    fn state_of_none(&self, previous: Option<&ContainerStatus>) -> api::ContainerState {
+        let started = self.case.there.is_some_and(|there| {
+            let spec = self.case.spec();
+            let names = spec.iter().flat_map(|spec| &spec.containers);
+            names.into_iter().any(|spec| {
+                there
+                    .containers
+                    .iter()
+                    .any(|c| c.name.as_str() == spec.name)
+            })
+        });
+        if self.part == Part::Init && started {
+            let before = previous.and_then(|previous| previous.state.as_ref()?.terminated.clone());
+            return terminated(before.unwrap_or_else(|| ContainerStateTerminated {
+                reason: Some("Completed".to_owned()),
+                message: Some(PRUNED.to_owned()),
+                ..ContainerStateTerminated::default()
+            }));
+        }
+        let waits_for_init = !init_containers(self.case.spec()).is_empty();
+        let reason = if waits_for_init {
+            "PodInitializing"
+        } else {
+            "ContainerCreating"
+        };
+        waiting(Some(reason), None)
+    }
+
     fn previous(&self) -> Option<&ContainerStatus> {
-        let statuses = self.case.previous?.container_statuses.as_ref()?;
+        let previous = self.case.previous?;
+        let statuses = match self.part {
+            Part::Regular => previous.container_statuses.as_ref()?,
+            Part::Init | Part::Sidecar => previous.init_container_statuses.as_ref()?,
+        };
         statuses.iter().find(|status| status.name == self.name)
     }
 
@@ -199,7 +274,11 @@ impl One<'_> {
         let memory = self.memory()?;
         let exit = match newest.map(|container| &container.state) {
             Some(ContainerState::Running { .. }) => return None,
-            Some(ContainerState::Exited(exit)) if !is_restarted(policy, exit.code) => return None,
+            Some(ContainerState::Exited(exit))
+                if !self.part.is_restarted(policy, exit.code, &exit.reason) =>
+            {
+                return None;
+            }
             Some(ContainerState::Exited(exit)) => Some(exit),
             Some(ContainerState::Created | ContainerState::Unknown { .. }) | None => None,
         };

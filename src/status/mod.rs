@@ -8,12 +8,14 @@
 mod backoff;
 mod conditions;
 mod containers;
+mod init;
 mod phase;
 mod pod;
 mod reasons;
 mod table;
 
 pub use backoff::crash_wait;
+pub use init::{init_failed, is_sidecar};
 pub use phase::is_restarted;
 pub use pod::{Case, pod_status};
 pub use reasons::{Reason, reasons};

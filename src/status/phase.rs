@@ -1,6 +1,8 @@
 //! The phase of a pod.
 
-use k8s_openapi::api::core::v1::{ContainerStatus, PodSpec};
+use k8s_openapi::api::core::v1::{ContainerStateTerminated, ContainerStatus, PodSpec};
+
+use super::init::{Part, init_containers};
 
 /// The phases that a static pod can be in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -33,9 +35,16 @@ impl Phase {
     }
 }
 
-/// How many containers of the main phase are in which case. Init containers and sidecars get counters of their own.
+/// How many containers are in which case.
 #[derive(Default)]
 struct Tally {
+    init_pending: usize,
+    /// Init containers that failed and are not started again.
+    init_failed: usize,
+    /// Sidecars that have not been started yet.
+    sidecar_pending: usize,
+    /// Of the regular containers: those that have been started once.
+    started: usize,
     unknown: usize,
     waiting: usize,
     running: usize,
@@ -49,13 +58,24 @@ struct Tally {
 /// finish it.
 ///
 /// Source: kubelet 1.36 `kubelet_pods.go` getPhase.
-pub(super) fn phase(spec: Option<&PodSpec>, statuses: &[ContainerStatus]) -> Phase {
+pub(super) fn phase(
+    spec: Option<&PodSpec>,
+    init: &[ContainerStatus],
+    statuses: &[ContainerStatus],
+) -> Phase {
     let policy = spec.and_then(|spec| spec.restart_policy.as_deref());
     let names: Vec<&str> = match spec {
         Some(spec) => spec.containers.iter().map(|c| c.name.as_str()).collect(),
         None => statuses.iter().map(|s| s.name.as_str()).collect(),
     };
     let mut tally = Tally::default();
+    for container in init_containers(spec) {
+        let status = init.iter().find(|status| status.name == container.name);
+        match Part::of_init(container) {
+            Part::Sidecar => tally.count_sidecar(status),
+            Part::Init | Part::Regular => tally.count_init(policy, status),
+        }
+    }
     for name in names {
         tally.count(policy, statuses.iter().find(|status| status.name == name));
     }
@@ -71,7 +91,43 @@ pub fn is_restarted(policy: Option<&str>, code: i32) -> bool {
     }
 }
 
+/// How a container ended, if it does not run: also when it waits for its next start.
+fn ended(status: &ContainerStatus) -> Option<&ContainerStateTerminated> {
+    let state = status.state.as_ref()?;
+    let last = || status.last_state.as_ref()?.terminated.as_ref();
+    state
+        .terminated
+        .as_ref()
+        .or_else(|| state.waiting.as_ref().and_then(|_| last()))
+}
+
 impl Tally {
+    fn count_init(&mut self, policy: Option<&str>, status: Option<&ContainerStatus>) {
+        match status.and_then(ended) {
+            None => self.init_pending += 1,
+            Some(end) if end.exit_code == 0 && end.reason.as_deref() != Some("OOMKilled") => {}
+            Some(_) if policy == Some("Never") => self.init_failed += 1,
+            // It is started again, and what comes after it waits.
+            Some(_) => {}
+        }
+    }
+
+    fn count_sidecar(&mut self, status: Option<&ContainerStatus>) {
+        let state = status.and_then(|status| status.state.as_ref());
+        let Some((status, state)) = status.zip(state) else {
+            self.unknown += 1;
+            return;
+        };
+        if state.running.is_some() {
+            self.running += 1;
+            self.sidecar_pending += usize::from(status.started != Some(true));
+        } else if ended(status).is_none() {
+            self.sidecar_pending += 1;
+            self.waiting += usize::from(state.waiting.is_some());
+            self.unknown += usize::from(state.waiting.is_none());
+        }
+    }
+
     fn count(&mut self, policy: Option<&str>, status: Option<&ContainerStatus>) {
         let state = status.and_then(|status| status.state.as_ref());
         let Some(state) = state else {
@@ -81,6 +137,7 @@ impl Tally {
         let last = status
             .and_then(|status| status.last_state.as_ref())
             .and_then(|last| last.terminated.as_ref());
+        self.started += usize::from(state.running.is_some() || status.and_then(ended).is_some());
         if state.running.is_some() {
             self.running += 1;
         } else if let Some(ended) = &state.terminated {
@@ -104,7 +161,12 @@ impl Tally {
     }
 
     fn phase(&self) -> Phase {
-        if self.waiting > 0 {
+        if self.init_failed > 0 {
+            Phase::Failed
+        } else if self.init_pending > 0
+            || (self.sidecar_pending > 0 && self.started == 0)
+            || self.waiting > 0
+        {
             Phase::Pending
         } else if self.running > 0 && self.unknown == 0 {
             Phase::Running

@@ -56,10 +56,11 @@ pub(super) fn time(at: Wall) -> Time {
 ///
 /// Source: kubelet 1.36 `kubelet_pods.go` generateAPIPodStatus, `status/generate.go`.
 pub fn pod_status(case: &Case<'_>) -> PodStatus {
-    let statuses = containers::container_statuses(case);
-    let phase = phase::phase(case.spec(), &statuses);
+    let [init, statuses] = containers::container_statuses(case);
+    let phase = phase::phase(case.spec(), &init, &statuses);
     let facts = conditions::Facts {
         spec: case.spec(),
+        init: &init,
         statuses: &statuses,
         phase,
         has_sandbox: case.has_sandbox(),
@@ -80,6 +81,7 @@ pub fn pod_status(case: &Case<'_>) -> PodStatus {
             .and_then(|previous| previous.start_time.clone())
             .or_else(|| Some(seen())),
         qos_class: qos_class(case),
+        init_container_statuses: (!init.is_empty()).then_some(init),
         container_statuses: Some(statuses),
         ..PodStatus::default()
     }

@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::backoff::crash_wait;
-use super::phase::is_restarted;
+use super::init::{Part, init_containers};
 use super::pod::Case;
 use crate::pod::ContainerName;
 use crate::state::{Container, ContainerMemory, ContainerState, Exit, Failure, Pull};
@@ -34,7 +34,10 @@ pub fn reasons(case: &Case<'_>) -> Vec<Reason> {
     if let Some(failure) = case.memory.and_then(|memory| memory.failure.as_ref()) {
         out.push(of_failure(None, failure));
     }
-    for container in &spec.containers {
+    let init = init_containers(Some(spec)).iter();
+    let init = init.map(|container| (container, Part::of_init(container)));
+    let regular = spec.containers.iter().map(|c| (c, Part::Regular));
+    for (container, part) in init.chain(regular) {
         let name = ContainerName(container.name.clone());
         let instances = case.there.map_or(&[][..], |there| &there.containers);
         let newest = instances.iter().find(|instance| instance.name == name);
@@ -44,7 +47,7 @@ pub fn reasons(case: &Case<'_>) -> Vec<Reason> {
             .cloned()
             .unwrap_or_default();
         let policy = spec.restart_policy.as_deref();
-        out.extend(of_container(case, &name, (newest, &memory), policy));
+        out.extend(of_container(case, &name, (newest, &memory), (policy, part)));
     }
     out
 }
@@ -53,7 +56,7 @@ fn of_container(
     case: &Case<'_>,
     name: &ContainerName,
     (newest, memory): (Option<&Container>, &ContainerMemory),
-    policy: Option<&str>,
+    (policy, part): (Option<&str>, Part),
 ) -> Option<Reason> {
     let state = newest.map(|newest| &newest.state);
     let reason = |word: &str, message: String, next_attempt| Reason {
@@ -74,7 +77,7 @@ fn of_container(
         }
         Some(ContainerState::Created) | None => None,
     };
-    if let Some(exit) = exit.filter(|exit| !is_restarted(policy, exit.code)) {
+    if let Some(exit) = exit.filter(|exit| !part.is_restarted(policy, exit.code, &exit.reason)) {
         let policy = policy.unwrap_or_default();
         let text = format!(
             "{}, not started again (restartPolicy {policy})",

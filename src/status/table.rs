@@ -2,9 +2,10 @@
 
 use std::time::Duration;
 
-use k8s_openapi::api::core::v1::{ContainerStatus, Pod, PodStatus};
+use k8s_openapi::api::core::v1::{ContainerStateTerminated, ContainerStatus, Pod, PodStatus};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 
+use super::init::{Part, init_containers};
 use crate::sys::Wall;
 
 /// One line of the table.
@@ -37,11 +38,32 @@ pub fn row(pod: &Pod, now: Wall) -> Row {
     let status = pod.status.as_ref().unwrap_or(&empty);
     let spec = pod.spec.as_ref();
     let statuses = status.container_statuses.as_deref().unwrap_or_default();
+    let is_sidecar = |name: &str| {
+        let mut init = init_containers(spec).iter();
+        init.any(|c| c.name == name && Part::of_init(c) == Part::Sidecar)
+    };
+    let init = status.init_container_statuses.as_deref();
+    let init = init.unwrap_or_default();
+    let sidecars: Vec<&ContainerStatus> = init.iter().filter(|s| is_sidecar(&s.name)).collect();
+    let declared = init_containers(spec).iter();
     let total = spec
         .map_or(0, |spec| spec.containers.len())
-        .max(statuses.len());
-    let ready = statuses.iter().filter(|s| s.ready && is_running(s)).count();
-    let word = word(pod, status);
+        .max(statuses.len())
+        + declared.filter(|c| is_sidecar(&c.name)).count();
+    let unready = init_word(init, init_containers(spec).len(), &is_sidecar);
+    let initializing = unready.is_some() && !condition_holds(status, "Initialized");
+    let counted: Vec<&ContainerStatus> = if initializing {
+        init.iter().collect()
+    } else {
+        sidecars.iter().copied().chain(statuses).collect()
+    };
+    let up = |s: &&&ContainerStatus| s.ready && is_running(s);
+    let ready = if initializing {
+        sidecars.iter().filter(up).count()
+    } else {
+        counted.iter().filter(up).count()
+    };
+    let word = word(pod, status, (unready, initializing));
     let text = |text: Option<&String>| match text {
         Some(text) if !text.is_empty() => text.clone(),
         _ => "<none>".to_owned(),
@@ -55,7 +77,7 @@ pub fn row(pod: &Pod, now: Wall) -> Row {
             text(pod.metadata.name.as_ref()),
             format!("{ready}/{total}"),
             word,
-            restarts(statuses, now),
+            restarts(&counted, now),
             age.unwrap_or_else(|| "<unknown>".to_owned()),
             text(status.pod_ip.as_ref()),
             text(spec.and_then(|spec| spec.node_name.as_ref())),
@@ -67,38 +89,68 @@ fn is_running(status: &ContainerStatus) -> bool {
     status.state.as_ref().is_some_and(|s| s.running.is_some())
 }
 
-/// The STATUS column: the word of the first container that has one, else the phase.
-fn word(pod: &Pod, status: &PodStatus) -> String {
+fn condition_holds(status: &PodStatus, type_: &str) -> bool {
+    let mut conditions = status.conditions.iter().flatten();
+    conditions.any(|condition| condition.type_ == type_ && condition.status == "True")
+}
+
+/// The word for the first init container that has not done its part; `None` when all have.
+fn init_word(
+    statuses: &[ContainerStatus],
+    total: usize,
+    is_sidecar: &dyn Fn(&str) -> bool,
+) -> Option<String> {
+    for (at, status) in statuses.iter().enumerate() {
+        let state = status.state.clone().unwrap_or_default();
+        let waits = state.waiting.and_then(|waiting| waiting.reason);
+        let waits = waits.filter(|word| !word.is_empty() && word != "PodInitializing");
+        let word = match (state.terminated, waits) {
+            (Some(end), _) if end.exit_code == 0 => continue,
+            _ if is_sidecar(&status.name) && status.started == Some(true) => continue,
+            (Some(end), _) => end_word(end),
+            (None, Some(word)) => word,
+            (None, None) => format!("{at}/{total}"),
+        };
+        return Some(format!("Init:{word}"));
+    }
+    None
+}
+
+fn end_word(end: ContainerStateTerminated) -> String {
+    match (end.reason.filter(|reason| !reason.is_empty()), end.signal) {
+        (Some(reason), _) => reason,
+        (None, Some(signal)) if signal != 0 => format!("Signal:{signal}"),
+        (None, _) => format!("ExitCode:{}", end.exit_code),
+    }
+}
+
+/// The STATUS column: the word of the first container that has one (of an init container only, as long as the pod is
+/// initializing), else the phase.
+fn word(pod: &Pod, status: &PodStatus, (init, initializing): (Option<String>, bool)) -> String {
     let phase = status.phase.clone().unwrap_or_default();
-    let mut word = status
-        .reason
-        .clone()
-        .filter(|reason| !reason.is_empty())
-        .unwrap_or_else(|| phase.clone());
+    let reason = status.reason.clone().filter(|reason| !reason.is_empty());
+    let mut word = init.or(reason).unwrap_or_else(|| phase.clone());
     let mut runs = false;
-    for container in status.container_statuses.iter().flatten().rev() {
+    let regular = status.container_statuses.iter().flatten();
+    let regular = regular.rev().filter(|_| !initializing);
+    for container in regular {
         let state = container.state.clone().unwrap_or_default();
         let waits = state.waiting.and_then(|waiting| waiting.reason);
         if let Some(reason) = waits.filter(|reason| !reason.is_empty()) {
             word = reason;
         } else if let Some(ended) = state.terminated {
-            word = match (
-                ended.reason.filter(|reason| !reason.is_empty()),
-                ended.signal,
-            ) {
-                (Some(reason), _) => reason,
-                (None, Some(signal)) if signal != 0 => format!("Signal:{signal}"),
-                (None, _) => format!("ExitCode:{}", ended.exit_code),
-            };
+            word = end_word(ended);
         } else if container.ready && state.running.is_some() {
             runs = true;
         }
     }
     if word == "Completed" && runs {
-        let ready =
-            |c: &k8s_openapi::api::core::v1::PodCondition| c.type_ == "Ready" && c.status == "True";
-        let is_ready = status.conditions.iter().flatten().any(ready);
-        word = if is_ready { "Running" } else { "NotReady" }.to_owned();
+        word = if condition_holds(status, "Ready") {
+            "Running"
+        } else {
+            "NotReady"
+        }
+        .to_owned();
     }
     let terminal = phase == "Succeeded" || phase == "Failed";
     if pod.metadata.deletion_timestamp.is_some() && !terminal {
@@ -108,7 +160,7 @@ fn word(pod: &Pod, status: &PodStatus) -> String {
 }
 
 /// The RESTARTS column: `2 (5s ago)`.
-fn restarts(statuses: &[ContainerStatus], now: Wall) -> String {
+fn restarts(statuses: &[&ContainerStatus], now: Wall) -> String {
     let count: i64 = statuses.iter().map(|s| i64::from(s.restart_count)).sum();
     let newest = statuses
         .iter()

@@ -42,6 +42,8 @@ const CONTAINER_HASH: &str = "annotation.io.kubernetes.container.hash";
 const RESTART_COUNT: &str = "annotation.io.kubernetes.container.restartCount";
 const MESSAGE_PATH: &str = "annotation.io.kubernetes.container.terminationMessagePath";
 const MESSAGE_POLICY: &str = "annotation.io.kubernetes.container.terminationMessagePolicy";
+/// Ours: the place of a restartable init container in the manifest, for the order in which they stop.
+const SIDECAR: &str = "staticlet.sidecar";
 const PORTS: &str = "annotation.io.kubernetes.container.ports";
 const GRACE: &str = "annotation.io.kubernetes.pod.terminationGracePeriod";
 
@@ -74,6 +76,8 @@ pub enum Role {
         sandbox: ContainerId,
         /// Seconds of grace when it was made.
         grace_seconds: Option<u32>,
+        /// Its place among the init containers, if it is one that runs on beside the others.
+        sidecar: Option<u32>,
         /// Where it finds its termination-message file; empty for none.
         message_path: String,
         /// It wants the end of its log as its message when the file is empty.
@@ -142,9 +146,14 @@ pub(super) fn container_labels(
             text(&container.termination_message_policy),
         ),
     ]);
-    let grace = pod.pod.spec.as_ref();
-    if let Some(grace) = grace.and_then(|s| s.termination_grace_period_seconds) {
+    let spec = pod.pod.spec.as_ref();
+    if let Some(grace) = spec.and_then(|s| s.termination_grace_period_seconds) {
         labels.insert(GRACE.into(), grace.to_string());
+    }
+    let init = spec.and_then(|spec| spec.init_containers.as_ref());
+    let place = init.and_then(|init| init.iter().position(|c| c.name == container.name));
+    if let Some(at) = place.filter(|_| container.restart_policy.as_deref() == Some("Always")) {
+        labels.insert(SIDECAR.into(), at.to_string());
     }
     let ports = container.ports.as_deref().unwrap_or_default();
     if !ports.is_empty() {
@@ -268,6 +277,7 @@ pub fn read_identity(
                 .get(GRACE)
                 .and_then(|text| text.parse::<i64>().ok())
                 .map(|grace| u32::try_from(grace).unwrap_or(if grace < 0 { 1 } else { u32::MAX })),
+            sidecar: labels.get(SIDECAR).and_then(|text| text.parse().ok()),
             message_path: labels.get(MESSAGE_PATH).cloned().unwrap_or_default(),
             message_from_log: labels.get(MESSAGE_POLICY).map(String::as_str)
                 == Some("FallbackToLogsOnError"),

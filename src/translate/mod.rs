@@ -35,13 +35,14 @@ use crate::pod::{Problem, ValidPod};
 
 /// Where a container stands in the manifest, for a problem with it.
 fn place_of(pod: &ValidPod, container: &Container) -> String {
-    let containers = pod.pod.spec.iter().flat_map(|spec| &spec.containers);
-    match containers
-        .into_iter()
-        .position(|c| c.name == container.name)
-    {
-        Some(at) => format!("spec.containers[{at}]"),
-        None => format!("spec.containers[{}]", container.name),
+    let spec = pod.pod.spec.as_ref();
+    let find = |list: &[Container]| list.iter().position(|c| c.name == container.name);
+    let regular = spec.and_then(|spec| find(&spec.containers));
+    let init = spec.and_then(|spec| find(spec.init_containers.as_deref()?));
+    match (regular, init) {
+        (Some(at), _) => format!("spec.containers[{at}]"),
+        (None, Some(at)) => format!("spec.initContainers[{at}]"),
+        (None, None) => format!("spec.containers[{}]", container.name),
     }
 }
 

@@ -206,9 +206,21 @@ pub(super) fn oom_score(
         Qos::Guaranteed => OOM_SPARED,
         Qos::BestEffort => OOM_FIRST,
         Qos::Burstable => {
-            let asked = match request(container, "memory") {
-                Some(quantity) => whole(quantity, &place(container, "requests.memory"))?,
-                None => 0,
+            let asked = |container: &Container| match request(container, "memory") {
+                Some(quantity) => whole(quantity, &place(container, "requests.memory")),
+                None => Ok(0),
+            };
+            let own = asked(container)?;
+            // A sidecar outlives none of those it serves for asking for less than they do.
+            let asked = if is_sidecar(spec, container) {
+                let others: Vec<u64> = spec
+                    .containers
+                    .iter()
+                    .map(asked)
+                    .collect::<Result<_, _>>()?;
+                own.max(others.into_iter().min().unwrap_or(0))
+            } else {
+                own
             };
             let share = u128::from(asked) * 1000 / u128::from(docker.memory_bytes.max(1));
             // 2 and less would outlive system daemons; 1000 is for BestEffort.
@@ -216,6 +228,12 @@ pub(super) fn oom_score(
         }
     };
     Ok(floored(wanted, docker))
+}
+
+fn is_sidecar(spec: &PodSpec, container: &Container) -> bool {
+    let init = spec.init_containers.iter().flatten();
+    let is_init = init.into_iter().any(|c| c.name == container.name);
+    is_init && container.restart_policy.as_deref() == Some("Always")
 }
 
 /// Where dockerd has not the right to lower the score so far, the nearest value allowed has to do.

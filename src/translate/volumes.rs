@@ -98,9 +98,9 @@ pub fn volume_plans(
     docker: &DockerFacts,
 ) -> Result<Vec<VolumePlan>, Problem> {
     let spec = pod_spec(pod)?;
-    let mounted: BTreeSet<&str> = spec
-        .containers
-        .iter()
+    let containers = spec.containers.iter();
+    let mounted: BTreeSet<&str> = containers
+        .chain(spec.init_containers.iter().flatten())
         .flat_map(|c| c.volume_mounts.iter().flatten())
         .map(|mount| mount.name.as_str())
         .collect();

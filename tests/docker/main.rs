@@ -17,6 +17,7 @@ mod support;
 mod adopt;
 mod edits;
 mod faults;
+mod init;
 mod inside;
 mod probes;
 mod refuse;

@@ -114,7 +114,12 @@ fn version_of(n: u64, version: u64) -> ValidPod {
         .iter()
         .map(|name| json!({"name": name, "image": "x", "imagePullPolicy": policy}))
         .collect();
-    let mut made = pod("x", names, json!({ "containers": list }));
+    // The third pod has a sequence before it.
+    let init = json!([{"name": "init", "image": "x", "imagePullPolicy": policy},
+        {"name": "sidecar", "image": "x", "imagePullPolicy": policy, "restartPolicy": "Always"}]);
+    let init = if n == 2 { init } else { json!(null) };
+    let patch = json!({ "containers": list, "initContainers": init });
+    let mut made = pod("x", names, patch);
     made.key = key_of(n);
     // Version 2 is an edit under a UID of the manifest's own.
     made.uid = PodUid(format!(
@@ -146,9 +151,14 @@ fn nothing_runs_twice(toy: &Toy, seed: u64) {
 fn all_is_well(toy: &Toy, seed: u64) {
     let story = || format!("SEED={seed}\n{}\n{:#?}", toy.log.join("\n"), toy.things);
     let mut wanted = 0;
+    let mut wanted_dead = 0;
     for pod in toy.desired.pods.values() {
-        let containers = &pod.pod.pod.spec.as_ref().unwrap().containers;
-        for name in containers.iter().map(|c| c.name.as_str()).chain(["POD"]) {
+        let spec = pod.pod.pod.spec.as_ref().unwrap();
+        let init = spec.init_containers.iter().flatten();
+        let runs_on = init.clone().filter(|c| c.restart_policy.is_some());
+        wanted_dead += init.count();
+        let all = spec.containers.iter().chain(runs_on);
+        for name in all.map(|c| c.name.as_str()).chain(["POD"]) {
             let runs = toy
                 .things
                 .iter()
@@ -164,5 +174,9 @@ fn all_is_well(toy: &Toy, seed: u64) {
         story()
     );
     let kept = toy.things.iter().filter(|thing| !is_live(thing)).count();
-    assert!(kept <= wanted, "dead containers left: {}", story());
+    assert!(
+        kept <= wanted + wanted_dead,
+        "dead containers left: {}",
+        story()
+    );
 }

@@ -99,7 +99,8 @@ fn outputs(case: &Path) -> BTreeMap<String, Value> {
         _ => vec!["172.17.0.2".to_owned()],
     };
     let sandbox_id = ContainerId("5".repeat(64));
-    for container in &spec.containers {
+    let init = spec.init_containers.iter().flatten();
+    for container in spec.containers.iter().chain(init) {
         let name = staticlet::pod::ContainerName(container.name.clone());
         let log = paths::termination_log(&node, &pod.uid, &name, 3);
         let hosts = paths::hosts_file(&node, &pod.uid);
@@ -290,7 +291,11 @@ fn stand_in(bytes: &[u8]) -> ValidPod {
     let host_network = spec["hostNetwork"] == true;
     default(spec, "terminationGracePeriodSeconds", 30.into());
     default(spec, "dnsPolicy", "ClusterFirst".into());
-    for container in spec["containers"].as_array_mut().unwrap() {
+    let mut lists: Vec<_> = ["initContainers", "containers"]
+        .into_iter()
+        .filter_map(|list| Some(spec.get(list)?.as_array()?.clone()).map(|all| (list, all)))
+        .collect();
+    for container in lists.iter_mut().flat_map(|(_, all)| all) {
         default(
             container,
             "terminationMessagePath",
@@ -308,6 +313,9 @@ fn stand_in(bytes: &[u8]) -> ValidPod {
         for (key, limit) in limits.as_object().into_iter().flatten() {
             default(&mut container["resources"]["requests"], key, limit.clone());
         }
+    }
+    for (list, all) in lists {
+        value["spec"][list] = all.into();
     }
     let pod: k8s_openapi::api::core::v1::Pod = serde_json::from_value(value).unwrap();
     ValidPod {

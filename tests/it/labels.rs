@@ -92,6 +92,7 @@ fn labels_lead_back() {
             name: world::name("app"),
             sandbox: ContainerId("abc".into()),
             grace_seconds: Some(7),
+            sidecar: None,
             message_path: "/dev/termination-log".into(),
             message_from_log: true,
         },

@@ -87,6 +87,24 @@ fn each_fault_is_told_by_place_and_advice() {
             "spec.volumes[0].configMap: not supported here",
         ),
         (
+            format!("{WEB}  initContainers: [{{name: c, image: a}}]\n"),
+            "spec.initContainers[0].name: Duplicate value: \"c\"",
+        ),
+        (
+            format!("{WEB}  initContainers: [{{name: a, image: a, restartPolicy: Never}}]\n"),
+            "spec.initContainers[0].restartPolicy: Unsupported value: \"Never\"",
+        ),
+        (
+            format!(
+                "{WEB}  initContainers: [{{name: a, image: a, startupProbe: {{exec: {{}}}}}}]\n"
+            ),
+            "spec.initContainers[0].startupProbe: not supported here",
+        ),
+        (
+            format!("{WEB}  initContainers: [{{name: a, image: a, envFrom: [{{prefix: x}}]}}]\n"),
+            "spec.initContainers[0].envFrom: not supported here",
+        ),
+        (
             format!("{WEB}  hostUsers: false\n"),
             "spec.hostUsers: not supported here",
         ),

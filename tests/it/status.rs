@@ -3,11 +3,13 @@
 use serde_json::json;
 use staticlet::pod::PodUid;
 use staticlet::publish::{Publisher, World as Told, path, read};
-use staticlet::state::{ContainerMemory, Crash, FailReason, Failure, Node};
+use staticlet::state::{ContainerMemory, ContainerState, Crash, FailReason, Failure, Node};
 use staticlet::status::{Case, age, pod_status, reasons, render, row};
 use staticlet::sys::{Mono, Now};
 
-use crate::support::world::{World, at, container, exited, healthy, healthy_with, key, name};
+use crate::support::world::{
+    World, at, container, exited, healthy, healthy_with, key, name, running,
+};
 
 fn node() -> Node {
     let node = json!({
@@ -112,6 +114,81 @@ fn the_words_are_those_of_a_kubelet() {
     assert_eq!(
         words(&world, at(6)),
         "Pending ContainersNotReady | 0/2 ContainerCreating 0 | "
+    );
+}
+
+#[test]
+fn init_containers_are_told_as_kubectl_does() {
+    let with = |policy: &str, states: &[(&str, u32, ContainerState)]| {
+        let init = json!([{"name": "one", "image": "x"},
+            {"name": "log", "image": "x", "restartPolicy": "Always"}]);
+        let patch = json!({"restartPolicy": policy, "initContainers": init});
+        let mut world = healthy_with(&["app"], patch);
+        world.there("v1").containers.clear();
+        for (of, attempt, state) in states {
+            world.newest("v1", container("v1", of, *attempt, state.clone()));
+        }
+        world
+    };
+    let (done, failed) = (exited(0, at(3)), exited(3, at(3)));
+    let (one, two) = (("one", 0, done.clone()), ("log", 0, running()));
+    for (policy, states, said) in [
+        (
+            "Always",
+            vec![],
+            "Pending ContainersNotReady | 0/2 Init:0/2 0 | ",
+        ),
+        (
+            "Always",
+            vec![("one", 0, running())],
+            "Pending ContainersNotReady | 0/2 Init:0/2 0 | ",
+        ),
+        (
+            "Always",
+            vec![one.clone()],
+            "Pending ContainersNotReady | 0/2 Init:1/2 0 | ",
+        ),
+        (
+            "Always",
+            vec![one.clone(), two.clone()],
+            "Pending ContainersNotReady | 1/2 PodInitializing 0 | ",
+        ),
+        (
+            "Always",
+            vec![one.clone(), two.clone(), ("app", 0, running())],
+            "Running True | 2/2 Running 0 | ",
+        ),
+        (
+            "Never",
+            vec![one.clone(), ("log", 0, done.clone()), ("app", 0, done)],
+            "Succeeded PodCompleted | 0/2 Completed 0 | ",
+        ),
+        (
+            "Never",
+            vec![("one", 0, failed.clone())],
+            "Failed PodFailed | 0/2 Init:Error 0 | Error",
+        ),
+        (
+            "Always",
+            vec![("one", 2, failed.clone())],
+            "Pending ContainersNotReady | 0/2 Init:Error 2 | ",
+        ),
+        (
+            "Always",
+            vec![one, ("log", 1, failed), ("app", 0, running())],
+            "Running ContainersNotReady | 1/2 Init:Error 1 | ",
+        ),
+    ] {
+        assert_eq!(words(&with(policy, &states), at(5)), said, "{states:?}");
+    }
+    let mut world = with("Always", &[("one", 1, exited(3, at(3)))]);
+    remember(&mut world, "one").crash = Some(Crash {
+        wait_ms: 20_000,
+        started: at(2).mono,
+    });
+    assert_eq!(
+        words(&world, at(5)),
+        "Pending ContainersNotReady | 0/2 Init:CrashLoopBackOff 1 (2s ago) | CrashLoopBackOff"
     );
 }
 

@@ -1,6 +1,6 @@
 //! A toy world: a Docker of a few rules, jobs that are lost or fail at any step, and time that only the test moves.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use staticlet::decide::{Action, Decision, ImageChoice, Limits, Step, decide};
@@ -67,6 +67,8 @@ pub struct Toy {
     jobs: BTreeMap<JobKey, Job>,
     dirs: Vec<PodUid>,
     ids: u64,
+    /// What has been started in which sandbox.
+    began: BTreeSet<(String, String)>,
 }
 
 impl Toy {
@@ -85,6 +87,7 @@ impl Toy {
             jobs: BTreeMap::new(),
             dirs: Vec::new(),
             ids: 0,
+            began: BTreeSet::new(),
         }
     }
 
@@ -186,6 +189,7 @@ impl Toy {
                     sandbox: id(&thing.sandbox),
                     state: thing.state.clone(),
                     grace_seconds: Some(2),
+                    sidecar: (thing.name == "sidecar").then_some(1),
                     image: String::new(),
                     image_id: String::new(),
                 });
@@ -382,6 +386,7 @@ impl Toy {
         if self.things.iter().any(taken) {
             return None;
         }
+        self.in_turn(pod, name, &sandbox);
         self.ids += 1;
         let made = format!("id{}", self.ids);
         self.things.push(Thing {
@@ -392,9 +397,31 @@ impl Toy {
             attempt,
             sandbox,
             id: made.clone(),
-            state: running(),
+            state: if name == "init" {
+                exited(i32::from(self.ids.is_multiple_of(4)), self.now())
+            } else {
+                running()
+            },
         });
         Some(made)
+    }
+
+    /// Nothing is started in a sandbox before every init container that comes before it has been.
+    fn in_turn(&mut self, pod: &ValidPod, name: &str, sandbox: &str) {
+        let init = pod.pod.spec.as_ref().unwrap().init_containers.iter();
+        let before = init
+            .flatten()
+            .map(|c| c.name.as_str())
+            .take_while(|n| *n != name);
+        for earlier in before.filter(|_| name != "POD") {
+            let began = (sandbox.to_owned(), earlier.to_owned());
+            assert!(
+                self.began.contains(&began),
+                "{name} before {earlier}\n{}",
+                self.log.join("\n")
+            );
+        }
+        self.began.insert((sandbox.to_owned(), name.to_owned()));
     }
 
     fn stop(&mut self, stopped: &ContainerId) {

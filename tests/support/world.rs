@@ -115,6 +115,7 @@ pub fn container(version: &str, name: &str, attempt: u32, state: ContainerState)
         sandbox: id(&format!("{version}-POD-0")),
         state,
         grace_seconds: Some(30),
+        sidecar: None,
         image: "busybox:1".into(),
         image_id: "docker://sha256:1".into(),
     }

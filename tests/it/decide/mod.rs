@@ -3,6 +3,7 @@
 mod containers;
 mod finished;
 mod images;
+mod init;
 mod jobs;
 mod pods;
 mod probes;
@@ -99,6 +100,7 @@ fn stop(targets: &[(&str, &str, u32)]) -> Step {
         id: id(id_text),
         name: name(container),
         grace_seconds: *grace,
+        turn: 0,
     };
     Step::Stop {
         containers: targets.iter().map(target).collect(),
@@ -145,6 +147,7 @@ fn rows() -> Vec<Row> {
         sandboxes::rows(),
         containers::rows(),
         images::rows(),
+        init::rows(),
         finished::rows(),
         jobs::rows(),
         probes::rows(),
