@@ -1,9 +1,9 @@
-//! Rules about where the value of an environment variable comes from.
+//! Rules about environment variables, and where the value of one comes from.
 
 use serde_json::Value;
 
 use crate::pod::Problem;
-use crate::pod::rules::{Out, invalid, required, text};
+use crate::pod::rules::{Out, invalid, list, required, text};
 
 const FIELDS: [&str; 9] = [
     "metadata.name",
@@ -26,8 +26,43 @@ const KNOWN: [&str; 6] = [
     "status.phase",
 ];
 
+/// Checks the variables of a container.
+pub(super) fn check(container: &Value, path: &str, out: Out) {
+    for (at, entry) in list(container, "env").iter().enumerate() {
+        let path = format!("{path}.env[{at}]");
+        let name = text(entry, "name");
+        if name.is_empty() {
+            required(format!("{path}.name"), out);
+        } else if !name
+            .bytes()
+            .all(|b| (b' '..=b'~').contains(&b) && b != b'=')
+        {
+            invalid(
+                &format!("{path}.name"),
+                name,
+                "a valid environment variable name must consist only of printable ASCII characters other than '='",
+                out,
+            );
+        }
+        if let Some(from) = entry["valueFrom"].as_object() {
+            let why = match (from.len(), text(entry, "value").is_empty()) {
+                (0, _) => {
+                    "must specify one of: `fieldRef`, `resourceFieldRef`, `configMapKeyRef`, `secretKeyRef` or `fileKeyRef`"
+                }
+                (1, true) => {
+                    source(&entry["valueFrom"], &format!("{path}.valueFrom"), out);
+                    continue;
+                }
+                (1, false) => "may not be specified when `value` is not empty",
+                _ => "may not have more than one field specified at a time",
+            };
+            invalid(&format!("{path}.valueFrom"), "", why, out);
+        }
+    }
+}
+
 /// Checks the one source that there is.
-pub(super) fn source(from: &Value, path: &str, out: Out) {
+fn source(from: &Value, path: &str, out: Out) {
     if from["fieldRef"].is_object() {
         field(&from["fieldRef"], &format!("{path}.fieldRef"), out);
     }

@@ -1,0 +1,92 @@
+//! The API server's validation, in its words: one file for each theme. Pure.
+
+mod container;
+mod env;
+mod hosts;
+mod metadata;
+mod ports;
+mod resources;
+mod scheduling;
+mod security;
+mod volumes;
+
+use std::collections::BTreeSet;
+
+use serde_json::Value;
+
+use super::Problem;
+use super::rules::{Out, invalid, label, list, one_of, required, text};
+
+/// Everything wrong with a defaulted pod.
+pub(super) fn pod(pod: &Value, node: &str, out: Out) {
+    metadata::check(&pod["metadata"], node, out);
+    let spec = &pod["spec"];
+    one_of(
+        spec,
+        "restartPolicy",
+        "spec",
+        &["Always", "OnFailure", "Never"],
+        out,
+    );
+    one_of(
+        spec,
+        "dnsPolicy",
+        "spec",
+        &["ClusterFirstWithHostNet", "ClusterFirst", "Default", "None"],
+        out,
+    );
+    for name in ["hostname", "subdomain"] {
+        if !text(spec, name).is_empty() {
+            label(text(spec, name), &format!("spec.{name}"), out);
+        }
+    }
+    if spec["hostPID"] == true && spec["shareProcessNamespace"] == true {
+        let why = "ShareProcessNamespace and HostPID cannot both be enabled";
+        invalid("spec.shareProcessNamespace", "true", why, out);
+    }
+    security::ids(&spec["securityContext"], "spec.securityContext", out);
+    security::pod(spec, out);
+    hosts::check(spec, out);
+    scheduling::check(spec, out);
+    let volumes = volumes::volumes(spec, out);
+    if list(spec, "containers").is_empty() {
+        required("spec.containers".to_owned(), out);
+    }
+    let (mut names, mut ports) = (BTreeSet::new(), BTreeSet::new());
+    for (at, container) in list(spec, "containers").iter().enumerate() {
+        let path = format!("spec.containers[{at}]");
+        named(container, &path, &mut names, out);
+        container::check(container, &path, out);
+        ports::check(
+            container,
+            &path,
+            (spec["hostNetwork"] == true, &mut ports),
+            out,
+        );
+        volumes::mounts(container, &path, &volumes, out);
+    }
+    for (at, container) in list(spec, "initContainers").iter().enumerate() {
+        let path = format!("spec.initContainers[{at}]");
+        named(container, &path, &mut names, out);
+        container::check(container, &path, out);
+        // They do not run side by side, and their ports are not published: each stands alone.
+        let mut own = BTreeSet::new();
+        let host_network = spec["hostNetwork"] == true;
+        ports::check(container, &path, (host_network, &mut own), out);
+        volumes::mounts(container, &path, &volumes, out);
+        // `Never` and `OnFailure` came with restartPolicyRules.
+        one_of(container, "restartPolicy", &path, &["Always"], out);
+    }
+}
+
+fn named<'a>(of: &'a Value, path: &str, seen: &mut BTreeSet<&'a str>, out: Out) {
+    let (name, path) = (text(of, "name"), format!("{path}.name"));
+    if name.is_empty() {
+        required(path, out);
+    } else {
+        label(name, &path, out);
+        if !seen.insert(name) {
+            out.push(Problem::new(path, format!("Duplicate value: {name:?}")));
+        }
+    }
+}

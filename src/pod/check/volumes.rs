@@ -1,0 +1,99 @@
+//! Rules about volumes and where they are mounted.
+
+use std::collections::BTreeSet;
+
+use serde_json::Value;
+
+use super::named;
+use crate::pod::rules::{Out, invalid, list, one_of, required, text};
+use crate::pod::{Problem, quantity};
+
+/// The names of the volumes. Also of wrong ones, or each mount of one would be told as well.
+pub(super) fn volumes<'a>(spec: &'a Value, out: Out) -> BTreeSet<&'a str> {
+    let mut seen = BTreeSet::new();
+    for (at, volume) in list(spec, "volumes").iter().enumerate() {
+        let path = format!("spec.volumes[{at}]");
+        named(volume, &path, &mut seen, out);
+        if volume["emptyDir"].is_object() && volume["hostPath"].is_object() {
+            let text = "Forbidden: may not specify more than 1 volume type";
+            out.push(Problem::new(format!("{path}.hostPath"), text));
+        }
+        if let Some(size) =
+            quantity::parse(text(&volume["emptyDir"], "sizeLimit")).filter(|s| s.milli < 0)
+        {
+            let text = format!(
+                "Forbidden: SizeLimit field must be a valid resource quantity, not {}",
+                quantity::canonical(size)
+            );
+            out.push(Problem::new(format!("{path}.emptyDir.sizeLimit"), text));
+        }
+        one_of(
+            &volume["emptyDir"],
+            "medium",
+            &format!("{path}.emptyDir"),
+            &["", "Memory"],
+            out,
+        );
+        if volume["hostPath"].is_object() {
+            let (path, host) = (
+                format!("{path}.hostPath"),
+                text(&volume["hostPath"], "path"),
+            );
+            if host.is_empty() {
+                required(format!("{path}.path"), out);
+            } else if !host.starts_with('/') {
+                let why = "must be an absolute path: dockerd takes no other";
+                invalid(&format!("{path}.path"), host, why, out);
+            } else if host.split('/').any(|part| part == "..") {
+                invalid(&format!("{path}.path"), host, "must not contain '..'", out);
+            }
+            let types = [
+                "",
+                "BlockDevice",
+                "CharDevice",
+                "Directory",
+                "DirectoryOrCreate",
+                "File",
+                "FileOrCreate",
+                "Socket",
+            ];
+            one_of(&volume["hostPath"], "type", &path, &types, out);
+        }
+    }
+    seen
+}
+
+/// Checks the mounts of a container.
+pub(super) fn mounts(container: &Value, path: &str, volumes: &BTreeSet<&str>, out: Out) {
+    let mut places = BTreeSet::new();
+    for (at, mount) in list(container, "volumeMounts").iter().enumerate() {
+        let path = format!("{path}.volumeMounts[{at}]");
+        let (name, place) = (text(mount, "name"), text(mount, "mountPath"));
+        if name.is_empty() {
+            required(format!("{path}.name"), out);
+        } else if !volumes.contains(name) {
+            out.push(Problem::new(
+                format!("{path}.name"),
+                format!("Not found: {name:?}"),
+            ));
+        }
+        if place.is_empty() {
+            required(format!("{path}.mountPath"), out);
+        } else if !places.insert(place) {
+            invalid(&format!("{path}.mountPath"), place, "must be unique", out);
+        }
+        one_of(
+            mount,
+            "mountPropagation",
+            &path,
+            &["Bidirectional", "HostToContainer", "None"],
+            out,
+        );
+        if text(mount, "mountPropagation") == "Bidirectional"
+            && container["securityContext"]["privileged"] != true
+        {
+            let text = "Forbidden: Bidirectional mount propagation is available only to privileged containers";
+            out.push(Problem::new(format!("{path}.mountPropagation"), text));
+        }
+    }
+}
