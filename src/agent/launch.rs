@@ -65,11 +65,7 @@ pub(super) fn request(
             let started = Started {
                 what: words(steps),
                 wants: pod.map(|pod| pod.hash.clone()),
-                starts: steps
-                    .iter()
-                    .filter_map(started_container)
-                    .cloned()
-                    .collect(),
+                starts: steps.iter().filter_map(Step::container).cloned().collect(),
                 sandbox: steps
                     .iter()
                     .any(|step| matches!(step, Step::Sandbox { .. })),
@@ -148,15 +144,4 @@ pub(super) fn words(steps: &[Step]) -> String {
         Step::Cleanup => "clean up".to_owned(),
     };
     steps.iter().map(word).collect::<Vec<_>>().join(", ")
-}
-
-fn started_container(step: &Step) -> Option<&ContainerName> {
-    match step {
-        Step::Start { container, .. } => Some(container),
-        Step::Volumes
-        | Step::Sandbox { .. }
-        | Step::Stop { .. }
-        | Step::Remove { .. }
-        | Step::Cleanup => None,
-    }
 }

@@ -6,7 +6,7 @@ use crate::sys::Mono;
 
 /// A look may take this part of the time, one in so many: while twenty pods start, dockerd has better things to do than
 /// to be asked. The first look after a quiet time is never held back.
-const SHARE: u32 = 4;
+const SHARE: u32 = 8;
 
 /// The shortest and the longest pause between two looks that were rung for.
 const GAP_MIN: Duration = Duration::from_millis(10);

@@ -92,6 +92,20 @@ pub enum Step {
     Cleanup,
 }
 
+impl Step {
+    /// The container that it starts; `None`: it is about the pod as a whole.
+    pub fn container(&self) -> Option<&ContainerName> {
+        match self {
+            Step::Start { container, .. } => Some(container),
+            Step::Volumes
+            | Step::Sandbox { .. }
+            | Step::Stop { .. }
+            | Step::Remove { .. }
+            | Step::Cleanup => None,
+        }
+    }
+}
+
 /// Which image a container is made from.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]

@@ -5,7 +5,8 @@
 use std::os::unix::fs::symlink;
 use std::path::{Path, PathBuf};
 
-use super::pod::PodJob;
+use super::pod::{Joined, PodJob};
+use super::start::Wanted;
 use crate::docker::Docker;
 use crate::pod::{ContainerName, PodKey};
 use crate::state::{ContainerId, Node};
@@ -18,14 +19,13 @@ const LOGS_MODE: u32 = 0o755;
 ///
 /// # Errors
 /// What could not be linked; the container is not touched by it.
-pub(super) fn link(
-    job: &PodJob,
-    container: &ContainerName,
-    attempt: u32,
-    id: &ContainerId,
-) -> Result<()> {
+pub(super) fn link(job: &PodJob, wanted: &Wanted<'_>, id: &ContainerId) -> Result<()> {
     let (node, request) = (&job.request.node, &job.request);
-    let log = job.docker.inspect(&id.0)?.log_path;
+    let (container, attempt) = (wanted.container, wanted.attempt);
+    let log = match beside(wanted.sandbox, id) {
+        Some(log) => log,
+        None => job.docker.inspect(&id.0)?.log_path,
+    };
     if log.is_empty() {
         return Ok(());
     }
@@ -38,6 +38,14 @@ pub(super) fn link(
         files::make_dir(dir, LOGS_MODE)?;
     }
     replace_link(&path.to_string_lossy(), &legacy)
+}
+
+/// The log's place, from that of the sandbox: dockerd names both by the container's id alone. `None` where no such file
+/// is, as with a log driver of its own or a dockerd elsewhere. It saves an inspect, for which dockerd has no time while
+/// many pods start.
+fn beside(sandbox: &Joined, id: &ContainerId) -> Option<String> {
+    let log = sandbox.log.replace(&sandbox.id.0, &id.0);
+    (log != sandbox.log && Path::new(&log).is_file()).then_some(log)
 }
 
 /// Removes the links of a container that is about to be removed. What cannot be removed dangles, and harms nobody.

@@ -5,7 +5,7 @@ use super::run::Outcome;
 use super::{PodRequest, cleanup, sandbox, start, stop, volumes};
 use crate::decide::Step;
 use crate::docker::Docker;
-use crate::pod::{ContainerName, ValidPod};
+use crate::pod::ValidPod;
 use crate::state::{ContainerId, FailReason, Report};
 use crate::sys::Kind;
 use crate::translate::{Role, own_label, read_identity};
@@ -22,6 +22,8 @@ pub(super) struct PodJob {
 pub(super) struct Joined {
     pub(super) id: ContainerId,
     pub(super) ips: Vec<String>,
+    /// Where dockerd writes its log; empty where it writes no file.
+    pub(super) log: String,
 }
 
 /// Carries out a request. Stops at the first step that fails, except that a container that cannot be started does not
@@ -41,7 +43,7 @@ pub(super) fn run(request: PodRequest) -> Outcome {
             continue;
         };
         outcome = Outcome::Failed;
-        let container = container(step).cloned();
+        let container = step.container().cloned();
         let goes_on = container.is_some();
         say(&Report::Failed {
             container,
@@ -53,18 +55,6 @@ pub(super) fn run(request: PodRequest) -> Outcome {
         }
     }
     outcome
-}
-
-/// The container that a step is about; `None`: the pod as a whole.
-fn container(step: &Step) -> Option<&ContainerName> {
-    match step {
-        Step::Start { container, .. } => Some(container),
-        Step::Volumes
-        | Step::Sandbox { .. }
-        | Step::Stop { .. }
-        | Step::Remove { .. }
-        | Step::Cleanup => None,
-    }
 }
 
 impl PodJob {
@@ -134,6 +124,7 @@ impl PodJob {
             Ok(inspect) => Ok(Some(Joined {
                 id: ContainerId(id.clone()),
                 ips: sandbox::addresses(&inspect),
+                log: inspect.log_path,
             })),
             Err(error) if error.kind() == Kind::Gone => Ok(None),
             Err(error) => Err(error),

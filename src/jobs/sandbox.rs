@@ -48,6 +48,7 @@ pub(super) fn make(job: &PodJob, attempt: u32) -> Result<Joined, Failed> {
     Ok(Joined {
         id,
         ips: addresses(&inspect),
+        log: inspect.log_path,
     })
 }
 

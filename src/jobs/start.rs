@@ -95,7 +95,7 @@ pub(super) fn start(job: &PodJob, wanted: &Wanted<'_>) -> Result<(), Failed> {
         attempt: wanted.attempt,
     });
     // The log's place is known only now. That it cannot be linked is no reason not to run.
-    if let Err(error) = logs::link(job, wanted.container, wanted.attempt, &id) {
+    if let Err(error) = logs::link(job, wanted, &id) {
         say(&Report::Note {
             text: error.to_string(),
         });
