@@ -9,6 +9,8 @@ fn main() -> ExitCode {
     let outcome = match cli::parse(std::env::args_os().skip(1)) {
         Ok(Command::Run(flags)) => commands::run(&flags),
         Ok(Command::Status(flags)) => commands::status(&flags),
+        Ok(Command::Check(flags)) => commands::check(&flags),
+        Ok(Command::Fields(prefix)) => commands::fields(&prefix),
         Ok(Command::Job) => commands::job::run(),
         Ok(Command::Pause) => commands::pause::run().into(),
         Ok(Command::Version) => {

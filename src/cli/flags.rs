@@ -168,5 +168,5 @@ pub(super) fn nearest(name: &str) -> Option<&'static str> {
     let known = honoured
         .chain(HONOURED_BOOL.iter().map(|(known, _)| *known))
         .chain(lists.into_iter().flat_map(str::split_whitespace));
-    super::nearest(name, known)
+    crate::sys::nearest(name, known)
 }

@@ -8,6 +8,9 @@ staticlet runs Kubernetes static pods on Docker Engine, without a kubelet.
   staticlet --pod-manifest-path=/etc/kubelet.d     run the pods of that directory, for ever
   staticlet --config=FILE                          the same, told by a KubeletConfiguration
   staticlet status [-o table|json] [--run-dir DIR] show them; exit code 0: all are well
+  staticlet check [-o text|json] PATH...           what is wrong with manifests, by file, line and field;
+                                                   needs neither Docker nor root; - is standard input
+  staticlet fields [PREFIX]                        every field of a Pod, and what becomes of it here
 
 Try it:
   mkdir -p /etc/kubelet.d
@@ -24,7 +27,7 @@ Flags:
 const TAIL: &str = "\
 Other flags of a kubelet are accepted with a warning where they mean nothing here.
 
-Exit codes: 0 fine; 1 status: something is not well; 100 wrong use or settings; 111 the system failed, try again.
+Exit codes: 0 fine; 1 status: something is not well, check: a problem, fields: no such field; 100 wrong use or settings; 111 the system failed, try again.
 ";
 
 /// The whole text.

@@ -6,12 +6,14 @@
 
 mod flags;
 mod help;
+mod lint;
 
 use std::collections::BTreeMap;
 use std::ffi::OsString;
 
 use flags::{Takes, Use};
 pub use help::help;
+pub use lint::CheckFlags;
 
 /// What to do.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -20,6 +22,10 @@ pub enum Command {
     Run(RunFlags),
     /// Print the state of the pods.
     Status(StatusFlags),
+    /// Check manifests.
+    Check(CheckFlags),
+    /// Print the fields whose paths begin like this.
+    Fields(String),
     /// Do one job, told on standard input.
     Job,
     /// Be the first process of a sandbox.
@@ -50,7 +56,7 @@ pub struct StatusFlags {
     pub run_dir: String,
 }
 
-/// How `status` prints.
+/// How `status` and `check` print.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Output {
     /// For people.
@@ -72,6 +78,8 @@ pub fn parse(args: impl IntoIterator<Item = OsString>) -> Result<Command, Vec<St
     let rest = args.get(1..).unwrap_or_default().to_vec();
     match word {
         Some("status") => status(rest).map_err(|problem| vec![problem]),
+        Some("check") => lint::check(rest).map_err(|problem| vec![problem]),
+        Some("fields") => lint::fields(rest).map_err(|problem| vec![problem]),
         Some("job") => Ok(Command::Job),
         Some("pause") => Ok(Command::Pause),
         Some("run") => run(rest),
@@ -149,7 +157,7 @@ fn run(args: Vec<OsString>) -> Result<Command, Vec<String>> {
                 }
             }
             lexopt::Arg::Value(word) => problems.push(format!(
-                "unknown command {:?}; there are status, and none at all to run the agent (see --help)",
+                "unknown command {:?}; there are status, check and fields, and none at all to run the agent (see --help)",
                 word.to_string_lossy()
             )),
             lexopt::Arg::Short(letter) => {
@@ -208,36 +216,4 @@ fn flag(flags: &mut RunFlags, parser: &mut lexopt::Parser, name: &str) -> Result
         }
     }
     Ok(())
-}
-
-/// The known word that is spelled most like `word`, if it is near enough to have been meant.
-pub fn nearest<'a>(word: &str, known: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
-    let limit = 1 + word.chars().count() / 4;
-    let plain = |text: &str| text.to_lowercase().replace(['-', '_'], "");
-    let word = plain(word);
-    known
-        .into_iter()
-        .map(|known| (distance(&word, &plain(known)), known))
-        .filter(|(distance, _)| *distance <= limit)
-        .min_by_key(|(distance, _)| *distance)
-        .map(|(_, known)| known)
-}
-
-/// How many letters have to be put in, left out or exchanged.
-fn distance(a: &str, b: &str) -> usize {
-    let b: Vec<char> = b.chars().collect();
-    let mut above: Vec<usize> = (0..=b.len()).collect();
-    for (row, letter) in a.chars().enumerate() {
-        let mut left = row + 1;
-        let mut line = vec![left];
-        for (other, pair) in b.iter().zip(above.windows(2)) {
-            let [corner, up] = pair else { continue };
-            left = (corner + usize::from(*other != letter))
-                .min(up + 1)
-                .min(left + 1);
-            line.push(left);
-        }
-        above = line;
-    }
-    above.last().copied().unwrap_or(0)
 }

@@ -2,11 +2,15 @@
 //!
 //! IO. Each takes its flags and gives an [`Outcome`], which `main` maps to an exit code.
 
+mod check;
+mod fields;
 pub mod job;
 pub mod pause;
 mod run;
 mod status;
 
+pub use check::check;
+pub use fields::fields;
 pub use run::run;
 pub use status::status;
 

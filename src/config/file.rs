@@ -6,8 +6,8 @@ use std::path::Path;
 use serde_json::Value;
 
 use super::fields;
-use crate::cli::nearest;
 use crate::sys::files;
+use crate::sys::nearest;
 
 /// A configuration file larger than this is something else.
 const FILE_BYTES_MAX: usize = 1 << 20;

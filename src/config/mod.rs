@@ -163,19 +163,10 @@ impl Given<'_> {
     }
 
     fn node_name(&mut self) -> String {
-        let (given, from) = match self.flag("hostname-override") {
-            Some(name) => (name.to_owned(), "--hostname-override"),
-            None => (host::name(), "the host name"),
-        };
-        match values::node_name(&given) {
-            Ok(name) => name,
-            Err(why) => {
-                self.problems.push(format!(
-                    "{from} {given:?} is no node name: {why}; give one with --hostname-override"
-                ));
-                String::new()
-            }
-        }
+        node_name(self.flag("hostname-override")).unwrap_or_else(|problem| {
+            self.problems.push(problem);
+            String::new()
+        })
     }
 
     fn manifest_path(&mut self) -> Option<PathBuf> {
@@ -223,4 +214,18 @@ impl Given<'_> {
                 .map_or(socket, str::to_owned),
         }
     }
+}
+
+/// The node's name: the one given, or the host's.
+///
+/// # Errors
+/// What is wrong with it.
+pub fn node_name(given: Option<&str>) -> Result<String, String> {
+    let (given, from) = match given {
+        Some(name) => (name.to_owned(), "--hostname-override"),
+        None => (host::name(), "the host name"),
+    };
+    values::node_name(&given).map_err(|why| {
+        format!("{from} {given:?} is no node name: {why}; give one with --hostname-override")
+    })
 }

@@ -14,6 +14,7 @@ use serde_json::{Map, Value};
 use super::Problem;
 use super::quantity;
 use super::states::{State, state_of};
+use crate::sys::nearest;
 
 /// What it means to leave a field out.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -244,31 +245,10 @@ fn octal(text: &str) -> Option<i64> {
 fn unknown(name: &str, place: &str, field: &Field) -> Problem {
     let place: String = place.chars().take(200).collect();
     let problem = Problem::new(place, "unknown field");
-    if name.len() > 60 {
-        return problem;
+    match nearest(name, field.parts.keys().copied()) {
+        Some(known) => problem.hint(format!("did you mean {known}?")),
+        None => problem,
     }
-    let near = |known: &&&str| distance(&name.to_lowercase(), &known.to_lowercase());
-    match field.parts.keys().min_by_key(near) {
-        Some(known) if near(&known) <= 1 + name.len() / 4 => {
-            problem.hint(format!("did you mean {known}?"))
-        }
-        _ => problem,
-    }
-}
-
-/// How many letters have to be changed, added or left out.
-fn distance(a: &str, b: &str) -> usize {
-    let b: Vec<char> = b.chars().collect();
-    let mut row: Vec<usize> = (0..=b.len()).collect();
-    for (i, x) in a.chars().enumerate() {
-        let mut next = vec![i + 1];
-        for ((y, over), left) in b.iter().zip(&row).zip(row.iter().skip(1)) {
-            let before = next.last().copied().unwrap_or_default();
-            next.push((over + usize::from(x != *y)).min(before + 1).min(left + 1));
-        }
-        row = next;
-    }
-    row.last().copied().unwrap_or_default()
 }
 
 #[cfg(test)]

@@ -16,12 +16,14 @@ mod quantity;
 mod read;
 mod rules;
 mod states;
+mod table;
 mod tree;
 
 pub use images::ImageRef;
 pub use names::{ContainerName, PodKey, PodUid, SpecHash};
 pub use problem::Problem;
 pub use read::read;
+pub use table::{FieldRow, field_table};
 
 use k8s_openapi::api::core::v1::Pod;
 use serde::{Deserialize, Serialize};

@@ -7,7 +7,7 @@ use super::{Origin, PodKey, PodUid, Problem, Reading, SpecHash, ValidPod};
 use super::{check, defaults, identity, tree};
 
 /// Fields of a dumped object that say nothing about what should run.
-const DUMPED: &[&str] = &[
+pub(super) const DUMPED: &[&str] = &[
     "resourceVersion",
     "managedFields",
     "generation",

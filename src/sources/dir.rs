@@ -22,6 +22,7 @@ use super::file::Manifest;
 use super::judge::{Judgement, RETRY, Reader, judge};
 use super::scan::{self, Entry, Listing, Place, What, is_manifest, without_slashes};
 use super::settle::{self, Absence, Fate, Hint, Sight};
+use super::survey::stranger;
 use super::trouble::Troubles;
 use super::watch::{Ring, Watch};
 
@@ -252,15 +253,10 @@ impl DirSource {
             return;
         }
         *told = true;
-        let why = if entry.what == What::Directory {
-            "sub-directories are not read"
-        } else {
-            "only names that end in .yaml, .yml or .json (lower case) are manifests"
-        };
         out.push(Message::warn(
             "not a manifest",
             &self.path.join(name).display().to_string(),
-            why,
+            stranger(entry),
         ));
     }
 

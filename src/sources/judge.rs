@@ -6,14 +6,15 @@ use std::time::Duration;
 use crate::pod::{Problem, Reading};
 use crate::sys::{Kind, Mono};
 
-use super::scan::{self, Entry, What};
+use super::scan::{self, Entry};
 use super::settle::{self, Sight};
+use super::survey::not_a_file;
 
 /// The pause before a file that changed under the reader's eyes is read again.
 pub(super) const RETRY: Duration = Duration::from_millis(100);
 
 /// Reads a manifest.
-pub(super) type Reader<'a> = dyn Fn(&[u8]) -> Result<Reading, Vec<Problem>> + 'a;
+pub type Reader<'a> = dyn Fn(&[u8]) -> Result<Reading, Vec<Problem>> + 'a;
 
 /// What came of trying to read one file.
 pub(super) enum Judgement {
@@ -42,11 +43,8 @@ pub(super) fn judge(
         }
     };
     let one = |text: String| vec![Problem::new("", text)];
-    match &entry.what {
-        What::Regular => {}
-        What::Directory => return refuse(false, one("it is a directory, not a file".to_owned())),
-        What::Strange(what) => return refuse(false, one(format!("it is {what}, not a file"))),
-        What::Broken(why) => return refuse(false, one(format!("it cannot be read: {why}"))),
+    if let Some(problem) = not_a_file(&entry.what) {
+        return refuse(false, vec![problem]);
     }
     let wait = settle::read_wait(sight, now);
     if !wait.is_zero() {

@@ -18,6 +18,7 @@ mod file;
 mod judge;
 mod scan;
 mod settle;
+mod survey;
 mod trouble;
 mod watch;
 
@@ -32,6 +33,8 @@ use crate::sys::{Mono, Now, Wall};
 
 use conflict::{Loser, Outcome};
 use dir::DirSource;
+pub use judge::Reader;
+pub use survey::{Survey, conflicts, survey};
 
 /// Where manifests come from and how they are read.
 #[derive(Clone, Debug)]

@@ -1,4 +1,4 @@
-//! Tools that never heard of pods: errors, clocks, files, signals, children.
+//! Tools that never heard of pods: errors, clocks, files, signals, children, spelling.
 //!
 //! IO. Nothing here knows Docker or Kubernetes. Every read is bounded, every wait has a deadline. Deliberately absent:
 //! thread pools, async, and anything that would need `unsafe`.
@@ -10,6 +10,7 @@ pub mod files;
 mod lock;
 mod poll;
 mod signals;
+mod spelling;
 
 pub use child::{Child, die_with_parent, signal_of};
 pub use clock::{Mono, Now, Wall, now};
@@ -17,3 +18,4 @@ pub use error::{Error, Kind, Result};
 pub use lock::Lock;
 pub use poll::{pause, poll};
 pub use signals::{Signal, Signals};
+pub use spelling::nearest;

@@ -13,6 +13,7 @@
 mod support;
 
 mod captures;
+mod check;
 mod cli;
 mod converge;
 mod decide;
