@@ -122,6 +122,7 @@ impl Agent {
             self.is_stale = true;
             self.read_sources(now);
         }
+        self.keep(now);
         let decision = self.think();
         self.publish();
         let wake = decision.wake.map(|wake| wake.at);
@@ -129,6 +130,7 @@ impl Agent {
             Some(self.sources.due()),
             Some(self.pace.due()),
             self.jobs.due(),
+            self.sources.keep_due(),
             wake,
         ];
         due.into_iter().flatten().min().unwrap_or(self.pace.due())
@@ -164,6 +166,10 @@ impl Agent {
                 job: JobKey::Events,
                 end,
             } => self.pace.events_lost(end != &JobEnd::Cancelled, now.mono),
+            Event::JobEnded {
+                job: JobKey::Keep,
+                end,
+            } => self.sources.kept(end == &JobEnd::Done, now),
             // It changes no container.
             Event::JobEnded {
                 job: JobKey::Probe(..),
@@ -209,12 +215,20 @@ impl Agent {
         }
     }
 
+    /// Has the last good manifests written.
+    fn keep(&mut self, now: Now) {
+        if let Some(request) = self.sources.keep(now) {
+            let request = Request::Keep(request);
+            self.start(JobKey::Keep, &request, launch::Started::default(), now);
+        }
+    }
+
     /// Reads dockerd. The clock is read before and after: what a look costs sets the pause to the next.
     fn look(&mut self) {
         let began = sys::now();
         let busy = self.memory.jobs.keys().filter_map(|job| match job {
             JobKey::Pod(key) => Some(key.clone()),
-            JobKey::Pull(..) | JobKey::Probe(..) | JobKey::Events => None,
+            JobKey::Pull(..) | JobKey::Probe(..) | JobKey::Events | JobKey::Keep => None,
         });
         let result = self.observer.look(&busy.collect());
         let now = sys::now();
@@ -346,6 +360,7 @@ fn source_settings(settings: &Settings) -> SourceSettings {
         node_name: settings.node.name.clone(),
         file_check: settings.file_check,
         allow_unknown_fields: settings.allow_unknown_fields,
+        kept: Some(Path::new(&settings.node.root_dir).join("manifests")),
     }
 }
 

@@ -77,6 +77,10 @@ impl Teller {
         };
         match job {
             JobKey::Events => debug!(why; "event stream ended"),
+            JobKey::Keep if self.is_news("keep", why, now) => {
+                warn!(why; "last good manifests cannot be kept");
+            }
+            JobKey::Keep => {}
             JobKey::Pod(key) | JobKey::Pull(key, _) | JobKey::Probe(key, ..) => {
                 if self.is_news(&format!("{key} job"), why, now) {
                     warn!(pod:% = key, why; "job died");
@@ -116,6 +120,14 @@ impl Teller {
     fn report(&mut self, job: &JobKey, report: &Report, memory: &Memory, now: Now) {
         let (key, of) = match job {
             JobKey::Events => return,
+            JobKey::Keep => {
+                if let Report::Failed { message, .. } = report
+                    && self.is_news("keep", message, now)
+                {
+                    warn!(err:% = message; "last good manifests cannot be kept");
+                }
+                return;
+            }
             JobKey::Pod(key) => (key, None),
             JobKey::Pull(key, container) | JobKey::Probe(key, container, _) => {
                 (key, Some(container))
@@ -213,7 +225,7 @@ pub(super) fn action(action: &Action) {
             JobKey::Pod(key) | JobKey::Pull(key, _) | JobKey::Probe(key, ..) => {
                 info!(pod:% = key, why:%; "job cancelled");
             }
-            JobKey::Events => {}
+            JobKey::Events | JobKey::Keep => {}
         },
     }
 }

@@ -116,9 +116,11 @@ fn reason_line(pod: &str, reason: &Reason, now: Now) -> String {
 
 fn refusal_lines(refusal: &Refusal) -> Vec<String> {
     let (Source::File(place) | Source::Url(place)) = &refusal.source;
-    let keeps = match &refusal.keeps {
-        Some(pod) => format!(" (pod {pod} goes on in its last good version)"),
-        None => String::new(),
+    let good = refusal.good.map(|at| format!("running last good of {at}"));
+    let keeps = match (&refusal.keeps, good) {
+        (Some(pod), Some(good)) => format!(" (pod {pod}: {good})"),
+        (None, Some(good)) => format!(" ({good})"),
+        (_, None) => String::new(),
     };
     let line = |problem: &crate::pod::Problem| {
         let at = problem

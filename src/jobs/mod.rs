@@ -8,6 +8,7 @@ mod cleanup;
 mod create;
 mod credentials;
 mod events;
+mod keep;
 mod logs;
 mod nonroot;
 mod ownership;

@@ -18,6 +18,9 @@ const STEP_DEADLINE: Duration = Duration::from_secs(150);
 /// A pull that comes forward is not disturbed; one that does not ends itself after a minute.
 const PULL_DEADLINE: Duration = Duration::from_secs(6 * 3600);
 
+/// A card that is worn out syncs some megabytes in less.
+const KEEP_DEADLINE: Duration = Duration::from_secs(300);
+
 /// What a probe may take beyond its timeouts: its own process, and a slow dockerd that is asked to run a command.
 const PROBE_SLACK: Duration = Duration::from_secs(10);
 
@@ -150,6 +153,7 @@ fn deadline(request: &Request) -> Option<Duration> {
         Request::Pod(pod) => Some(pod.steps.iter().map(step_deadline).sum()),
         Request::Pull(_) => Some(PULL_DEADLINE),
         Request::Probe(probe) => Some(probe_deadline(probe)),
+        Request::Keep(_) => Some(KEEP_DEADLINE),
         Request::Events { .. } => None,
     }
 }

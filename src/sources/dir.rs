@@ -7,7 +7,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::ffi::{OsStr, OsString};
 use std::os::fd::BorrowedFd;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use inotify::EventMask;
@@ -17,10 +17,12 @@ use crate::state::{Refusal, Source};
 use crate::sys::{Mono, Now};
 
 use super::Message;
+use super::cache::Cache;
 use super::conflict::Candidate;
 use super::file::Manifest;
 use super::judge::{Judgement, RETRY, Reader, judge};
-use super::scan::{self, Entry, Listing, Place, What, is_manifest, without_slashes};
+use super::kept::Id;
+use super::scan::{self, Entry, Listing, Place, Stamp, What, is_manifest, without_slashes};
 use super::settle::{self, Absence, Fate, Hint, Sight};
 use super::survey::stranger;
 use super::trouble::Troubles;
@@ -35,6 +37,10 @@ const UNREADABLE: &str = "manifest path not readable";
 /// How often a path that cannot be read is tried, and a directory is read that cannot be watched.
 const RECHECK: Duration = Duration::from_secs(1);
 
+/// How long a path that was never there since the start is waited for, before the last good versions run: a disk that is
+/// being mounted brings newer ones. Longer: a device without its manifests comes up later.
+const MOUNT_WAIT: Duration = Duration::from_secs(10);
+
 /// `Mono` counts milliseconds: a wait is rounded up, so that it is over when it is looked at again.
 const TICK: Duration = Duration::from_millis(1);
 
@@ -43,6 +49,12 @@ const STRANGER_QUIET: Duration = Duration::from_secs(2);
 
 /// How long a file may be unfinished before that is told.
 const UNFINISHED_MAX: Duration = Duration::from_secs(10);
+
+/// What reading a manifest takes.
+pub(super) struct Tools<'a> {
+    pub(super) reader: &'a Reader<'a>,
+    pub(super) cache: &'a mut Cache,
+}
 
 /// What the files that are there tell about those that are not.
 struct Surroundings {
@@ -75,6 +87,8 @@ pub(super) struct DirSource {
     changed: Mono,
     troubles: Troubles,
     complete: bool,
+    /// Since when the path has been unreadable, if it has never been read.
+    unreadable: Option<Mono>,
     due: Mono,
 }
 
@@ -95,6 +109,7 @@ impl DirSource {
             era: 0,
             changed: Mono(0),
             complete: false,
+            unreadable: None,
             due: Mono(0),
         }
     }
@@ -150,7 +165,7 @@ impl DirSource {
     }
 
     /// Reads the directory.
-    pub(super) fn look(&mut self, now: Now, reader: &Reader<'_>) -> Vec<Message> {
+    pub(super) fn look(&mut self, now: Now, tools: &mut Tools<'_>) -> Vec<Message> {
         let mut out = Vec::new();
         self.due = now.mono.after(self.file_check);
         // Watched first and read afterwards, so that nothing can happen in between.
@@ -163,12 +178,13 @@ impl DirSource {
                 }
                 self.place = Some(listing.place);
                 self.single = listing.single.then_some(listing.place);
-                self.read_all(&listing, now, reader, &mut out);
+                self.read_all(&listing, now, tools, &mut out);
                 out.extend(self.troubles.note(UNREADABLE, None, now.wall));
             }
             Err(err) => {
                 self.place = None;
                 self.wake(now.mono.after(RECHECK));
+                self.without_path(now, tools, &mut out);
                 for manifest in self.files.values_mut() {
                     manifest.absent = None;
                 }
@@ -193,6 +209,34 @@ impl DirSource {
         out
     }
 
+    /// The path cannot be read, and since this agent started never could: after a while what an earlier agent kept of
+    /// it runs.
+    fn without_path(&mut self, now: Now, tools: &mut Tools<'_>, out: &mut Vec<Message>) {
+        let since = *self.unreadable.get_or_insert(now.mono);
+        if self.complete || self.era > 0 || now.mono.since(since) < MOUNT_WAIT {
+            return;
+        }
+        let paths: Vec<String> = tools.cache.files().map(str::to_owned).collect();
+        for text in paths {
+            let path = Path::new(&text);
+            let name = scan::base(path).to_owned();
+            let is_here = path == self.path || path.parent() == Some(&self.path);
+            if !is_here || self.files.contains_key(&name) {
+                continue;
+            }
+            let mut manifest = Manifest::new(text.clone(), Stamp::default(), now.mono);
+            manifest.look_back(tools, out);
+            if manifest.good.is_some() {
+                self.files.insert(name, manifest);
+            }
+        }
+    }
+
+    /// What is kept of each file.
+    pub(super) fn ids(&self) -> impl Iterator<Item = Id> {
+        self.files.values().map(Manifest::id)
+    }
+
     /// Makes a look due at once.
     pub(super) fn rescan(&mut self) {
         self.due = Mono(0);
@@ -206,7 +250,7 @@ impl DirSource {
         &mut self,
         listing: &Listing,
         now: Now,
-        reader: &Reader<'_>,
+        tools: &mut Tools<'_>,
         out: &mut Vec<Message>,
     ) {
         let mut left_out = 0;
@@ -220,7 +264,7 @@ impl DirSource {
                 if entry.symlink && entry.what == What::Regular {
                     links.push(name.clone());
                 }
-                self.read_one(name, entry, now, reader, out);
+                self.read_one(name, entry, now, tools, out);
             }
         }
         self.strangers
@@ -265,7 +309,7 @@ impl DirSource {
         name: &OsStr,
         entry: &Entry,
         now: Now,
-        reader: &Reader<'_>,
+        tools: &mut Tools<'_>,
         out: &mut Vec<Message>,
     ) {
         let path = if self.single.is_some() {
@@ -293,28 +337,36 @@ impl DirSource {
             quiet: settle::quiet(entry.stamp.changed(), manifest.since, now),
             watched: self.watch.failure().is_none(),
         };
-        match judge(&path, entry, &sight, now.mono, reader) {
+        let mut unkept = false;
+        match judge(&path, entry, &sight, now.mono, tools.reader) {
             Judgement::Wait(wait) => {
                 let waiting = *manifest.waiting.get_or_insert(now.mono);
                 if now.mono.since(waiting) >= UNFINISHED_MAX {
+                    manifest.look_back(tools, out);
                     let text = "it is still being written; it is read when it has been quiet for some seconds";
                     out.extend(manifest.refuse(vec![Problem::new("", text)], now.wall));
                 }
                 self.wake(now.mono.after(wait + TICK));
                 return;
             }
-            Judgement::Good(reading) => {
+            Judgement::Good(reading, bytes) => {
                 let warnings = reading.warnings.iter().map(ToString::to_string).collect();
-                out.extend(manifest.accept(reading.pod, warnings));
+                let (id, source) = (manifest.id(), manifest.source());
+                let (read, kept) = tools.cache.good(id, &source, &bytes, now.wall);
+                unkept = !kept;
+                out.extend(manifest.accept(reading.pod, warnings, read));
             }
-            Judgement::Bad(problems) => out.extend(manifest.refuse(problems, now.wall)),
+            Judgement::Bad(problems) => {
+                manifest.look_back(tools, out);
+                out.extend(manifest.refuse(problems, now.wall));
+            }
         }
         manifest.waiting = None;
         // Two writes within one tick of the file system's clock leave the same stamp. Where no event tells the second
         // one, a file that was young when it was read is read once more.
         let blind = !sight.watched || entry.symlink;
         let young = sight.quiet < Duration::from_secs(1);
-        manifest.judged = (!(blind && young)).then_some(entry.stamp);
+        manifest.judged = (!(unkept || blind && young)).then_some(entry.stamp);
         self.rung.remove(name);
         if sight.hint == Some(Hint::Complete) {
             self.hints.remove(name);
@@ -404,6 +456,7 @@ impl DirSource {
                 source: Source::File(file.path.clone()),
                 problems: bad.problems.clone(),
                 keeps: file.good.as_ref().map(|pod| pod.key.clone()),
+                good: file.good.as_ref().map(|_| file.good_read),
                 since: bad.since,
             })
         });

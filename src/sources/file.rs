@@ -3,9 +3,12 @@
 use std::rc::Rc;
 
 use crate::pod::{Problem, ValidPod};
+use crate::state::Source;
 use crate::sys::{Mono, Wall};
 
 use super::Message;
+use super::dir::Tools;
+use super::kept::Id;
 use super::scan::Stamp;
 
 /// One manifest file. Its bytes are not kept.
@@ -23,6 +26,10 @@ pub(super) struct Manifest {
     pub(super) waiting: Option<Mono>,
     /// The last version that could be used. Stays when the file turns bad, ends with the file.
     pub(super) good: Option<Rc<ValidPod>>,
+    /// When that version was first read, perhaps by an earlier agent.
+    pub(super) good_read: Wall,
+    /// What an earlier agent kept of it has been looked for.
+    pub(super) looked_back: bool,
     /// Why the file as it is now cannot be used.
     pub(super) bad: Option<Bad>,
     /// What was said about the good version.
@@ -52,6 +59,8 @@ impl Manifest {
             judged: None,
             waiting: None,
             good: None,
+            good_read: Wall(0),
+            looked_back: false,
             bad: None,
             warnings: Vec::new(),
             era: 0,
@@ -65,7 +74,12 @@ impl Manifest {
     }
 
     /// The file can be used.
-    pub(super) fn accept(&mut self, pod: ValidPod, warnings: Vec<String>) -> Vec<Message> {
+    pub(super) fn accept(
+        &mut self,
+        pod: ValidPod,
+        warnings: Vec<String>,
+        read: Wall,
+    ) -> Vec<Message> {
         let repaired = self.bad.take().is_some();
         let same =
             |old: &Rc<ValidPod>| old.key == pod.key && old.hash == pod.hash && old.uid == pod.uid;
@@ -89,7 +103,47 @@ impl Manifest {
         if !self.good.as_ref().is_some_and(same) {
             self.good = Some(Rc::new(pod));
         }
+        self.good_read = read;
         messages
+    }
+
+    /// Takes up what an earlier agent kept, since the file as it is now cannot be used.
+    pub(super) fn look_back(&mut self, tools: &Tools<'_>, out: &mut Vec<Message>) {
+        if self.good.is_some() || std::mem::replace(&mut self.looked_back, true) {
+            return;
+        }
+        let kept = match tools.cache.last(&self.id()) {
+            None => return,
+            Some(Ok(kept)) => kept,
+            Some(Err(error)) => {
+                let why = error.to_string();
+                return out.push(Message::warn("kept manifest ignored", &self.path, &why));
+            }
+        };
+        match (tools.reader)(kept.text.as_bytes()) {
+            Ok(reading) => {
+                let why = format!("of {}", kept.read);
+                let message = Message::warn("last good manifest taken up", &self.path, &why);
+                out.push(message.pod(&reading.pod.key));
+                self.good = Some(Rc::new(reading.pod));
+                self.good_read = kept.read;
+            }
+            Err(problems) => {
+                let why: Vec<String> = problems.iter().map(ToString::to_string).collect();
+                let why = why.join("; ");
+                out.push(Message::warn("kept manifest ignored", &self.path, &why));
+            }
+        }
+    }
+
+    /// The name under which it is kept.
+    pub(super) fn id(&self) -> Id {
+        Id::of_file(&self.path)
+    }
+
+    /// What it is to everybody else.
+    pub(super) fn source(&self) -> Source {
+        Source::File(self.path.clone())
     }
 
     /// The file cannot be used; the last good version stays.
@@ -105,7 +159,7 @@ impl Manifest {
         let mut why = why.join("; ");
         let key = self.good.as_ref().map(|pod| pod.key.clone());
         if key.is_some() {
-            why.push_str("; the pod keeps its last good version");
+            why.push_str(&format!("; running last good of {}", self.good_read));
         }
         self.bad = Some(Bad {
             problems,

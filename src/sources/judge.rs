@@ -21,7 +21,7 @@ pub(super) enum Judgement {
     /// Not yet: try again after this time.
     Wait(Duration),
     /// It is a pod.
-    Good(Box<Reading>),
+    Good(Box<Reading>, Vec<u8>),
     /// It is not, for these reasons.
     Bad(Vec<Problem>),
 }
@@ -63,7 +63,7 @@ pub(super) fn judge(
         return refuse(true, one("the file is empty".to_owned()));
     }
     match reader(&bytes) {
-        Ok(reading) => Judgement::Good(Box::new(reading)),
+        Ok(reading) => Judgement::Good(Box::new(reading), bytes),
         Err(problems) => refuse(false, problems),
     }
 }

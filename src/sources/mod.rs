@@ -12,10 +12,12 @@
 //! Deliberately absent: reading sub-directories, running files that are not named `*.yaml`, `*.yml` or `*.json`, and
 //! repairing anything. Start reading at `dir`.
 
+mod cache;
 mod conflict;
 mod dir;
 mod file;
 mod judge;
+mod kept;
 mod scan;
 mod settle;
 mod survey;
@@ -31,8 +33,11 @@ use crate::pod::{self, Origin, PodKey, PodUid, Problem, Reading};
 use crate::state::{Desired, Refusal, Source};
 use crate::sys::{Mono, Now, Wall};
 
+pub use cache::KeepRequest;
+
+use cache::Cache;
 use conflict::{Loser, Outcome};
-use dir::DirSource;
+use dir::{DirSource, Tools};
 pub use judge::Reader;
 pub use survey::{Survey, conflicts, survey};
 
@@ -47,11 +52,14 @@ pub struct SourceSettings {
     pub file_check: Duration,
     /// Unknown fields are a warning, not an error.
     pub allow_unknown_fields: bool,
+    /// Where the last good versions are kept; `None`: they end with the agent.
+    pub kept: Option<PathBuf>,
 }
 
 /// All sources of manifests.
 pub struct Sources {
     dir: Option<DirSource>,
+    cache: Cache,
     origin: Origin,
     /// The manifest that stays followed for each pod, whatever turns up beside it.
     followed: BTreeMap<PodKey, Source>,
@@ -114,7 +122,9 @@ impl Message {
 impl Sources {
     /// Sources that have not been read yet.
     pub fn new(settings: SourceSettings) -> Sources {
+        let (cache, message) = Cache::open(settings.kept);
         Sources {
+            cache,
             dir: settings
                 .path
                 .map(|path| DirSource::new(path, settings.file_check)),
@@ -125,7 +135,7 @@ impl Sources {
             },
             followed: BTreeMap::new(),
             conflicts: Vec::new(),
-            messages: Vec::new(),
+            messages: message.into_iter().collect(),
         }
     }
 
@@ -153,6 +163,21 @@ impl Sources {
         self.dir.as_ref().map_or(Mono(u64::MAX), DirSource::due)
     }
 
+    /// What a job is to write to disk now. Until [`Sources::kept`] tells its end there is no other.
+    pub fn keep(&mut self, now: Now) -> Option<KeepRequest> {
+        self.cache.work(now.mono)
+    }
+
+    /// When there is something to write; `None` while a job is at it.
+    pub fn keep_due(&self) -> Option<Mono> {
+        self.cache.due()
+    }
+
+    /// The job that [`Sources::keep`] asked for has ended.
+    pub fn kept(&mut self, well: bool, now: Now) {
+        self.cache.worked(well, now.mono);
+    }
+
     /// Reads what is due and answers what should run. `running` tells the version of a pod that has containers.
     pub fn look(&mut self, now: Now, running: &dyn Fn(&PodKey) -> Option<PodUid>) -> Desired {
         let Some(dir) = &mut self.dir else {
@@ -166,9 +191,14 @@ impl Sources {
             let origin = &self.origin;
             let reader =
                 |bytes: &[u8]| -> Result<Reading, Vec<Problem>> { pod::read(bytes, origin) };
-            self.messages.extend(dir.look(now, &reader));
+            let mut tools = Tools {
+                reader: &reader,
+                cache: &mut self.cache,
+            };
+            self.messages.extend(dir.look(now, &mut tools));
         }
         let complete = dir.is_complete();
+        self.cache.retain(&dir.ids().collect(), complete, complete);
         let candidates = dir.candidates();
         let Outcome {
             pods,
@@ -180,9 +210,11 @@ impl Sources {
         let doubtful = refusals.iter().any(|refusal| refusal.keeps.is_none());
         for refusal in &mut refusals {
             // A file that lost to another one keeps nothing running.
-            refusal
-                .keeps
-                .take_if(|key| pods.get(key).is_none_or(|pod| pod.source != refusal.source));
+            let lost =
+                |key: &mut PodKey| pods.get(key).is_none_or(|pod| pod.source != refusal.source);
+            if refusal.keeps.take_if(lost).is_some() {
+                refusal.good = None;
+            }
         }
         refusals.extend(self.tell_conflicts(losers, now.wall));
         refusals.sort_by(|a, b| a.source.cmp(&b.source));
@@ -214,6 +246,7 @@ impl Sources {
                 source: loser.source.clone(),
                 problems: vec![problem],
                 keeps: None,
+                good: None,
                 since,
             });
             told.push((loser, since));

@@ -22,7 +22,7 @@ pub(super) const MANIFEST_BYTES_MAX: u64 = crate::pod::MANIFEST_BYTES_MAX as u64
 const NAMES_MAX: usize = 10_000;
 
 /// Tells one state of a file from another without reading it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) struct Stamp {
     /// Which file it is.
     pub(super) place: Place,
@@ -32,7 +32,7 @@ pub(super) struct Stamp {
 }
 
 /// Device and inode.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) struct Place(u64, u64);
 
 /// One name in the directory.

@@ -57,6 +57,7 @@ impl Troubles {
             source: Source::File(self.path.clone()),
             problems: vec![Problem::new("", trouble.why.clone())],
             keeps: None,
+            good: None,
             since: trouble.since,
         })
     }

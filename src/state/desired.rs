@@ -59,6 +59,9 @@ pub struct Refusal {
     pub problems: Vec<Problem>,
     /// The pod that keeps running in its last good version, if there is one.
     pub keeps: Option<PodKey>,
+    /// When the last good version was read that goes on instead; `None` when there is none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub good: Option<Wall>,
     /// When this was first seen.
     pub since: Wall,
 }

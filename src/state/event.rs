@@ -16,6 +16,8 @@ pub enum JobKey {
     Probe(PodKey, ContainerName, ProbeKind),
     /// The doorbell of dockerd.
     Events,
+    /// The writer of last good manifests.
+    Keep,
 }
 
 /// Which of a container's probes; in the order in which they matter.

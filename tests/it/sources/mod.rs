@@ -3,6 +3,7 @@
 // A test has no loop to wait in.
 #![allow(clippy::disallowed_methods, clippy::unwrap_used)]
 
+mod kept;
 mod names;
 mod paths;
 mod writers;
@@ -58,7 +59,7 @@ impl World {
         let dir = root.join(name);
         prepare(&dir);
         World {
-            sources: sources(&dir),
+            sources: sources(&root, &dir),
             root,
             dir,
             running: Vec::new(),
@@ -67,6 +68,13 @@ impl World {
             ahead: Duration::ZERO,
             slower: None,
         }
+    }
+
+    /// The agent dies and another one starts.
+    fn restart(&mut self) {
+        self.sources = sources(&self.root, &self.dir);
+        self.begin();
+        self.seen.clear();
     }
 
     fn file(&self, name: &str) -> PathBuf {
@@ -103,6 +111,10 @@ impl World {
         };
         self.seen.push(self.sources.look(now, &uid));
         self.messages.extend(self.sources.messages());
+        if let Some(request) = self.sources.keep(now) {
+            let done = request.carry_out();
+            self.sources.kept(done.is_ok(), now);
+        }
         self.seen.last().unwrap()
     }
 
@@ -178,12 +190,13 @@ impl Drop for World {
     }
 }
 
-fn sources(path: &Path) -> Sources {
+fn sources(root: &Path, path: &Path) -> Sources {
     Sources::new(SourceSettings {
         path: Some(path.to_owned()),
         node_name: "n1".to_owned(),
         file_check: Duration::from_secs(20),
         allow_unknown_fields: false,
+        kept: Some(root.join("kept")),
     })
 }
 

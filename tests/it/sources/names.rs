@@ -258,7 +258,7 @@ fn after_a_start_the_file_whose_pod_runs_is_followed() {
         .pod
         .clone();
     world.place("a.yaml", &pod("web", "one"));
-    world.sources = sources(&world.dir);
+    world.sources = sources(&world.root, &world.dir);
     assert_eq!(
         source_of(world.look_after(SECOND), "web").as_deref(),
         Some("a.yaml"),

@@ -8,7 +8,7 @@ fn slashes_at_the_end_and_links_lead_to_the_directory() {
     world.place("a.yaml", &pod("a", "x"));
     let link = world.root.join("link");
     symlink(&world.dir, &link).unwrap();
-    world.sources = sources(Path::new(&format!("{}//", link.display())));
+    world.sources = sources(&world.root, Path::new(&format!("{}//", link.display())));
     world.ahead = SECOND;
     assert_eq!(names(world.look()), ["a"]);
 }
