@@ -106,10 +106,6 @@ fn handler(probe: &Value, path: &str, out: Out) {
     if get.is_object() {
         let path = format!("{path}.httpGet");
         one_of(get, "scheme", &path, &["HTTP", "HTTPS"], out);
-        if text(get, "scheme") == "HTTPS" {
-            let problem = Problem::new(format!("{path}.scheme"), "HTTPS is not supported here yet");
-            out.push(problem.hint("use tcpSocket"));
-        }
         for (at, header) in list(get, "httpHeaders").iter().enumerate() {
             let name = text(header, "name");
             let is_token = |b: u8| b.is_ascii_alphanumeric() || b == b'-' || b == b'_';

@@ -11,6 +11,7 @@ mod lock;
 mod poll;
 mod signals;
 mod spelling;
+pub mod tls;
 
 pub use child::{Child, die_with_parent, signal_of};
 pub use clock::{Mono, Now, Wall, now};

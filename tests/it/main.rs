@@ -27,4 +27,5 @@ mod replies;
 mod sources;
 mod status;
 mod tidy;
+mod tls;
 mod wire;
