@@ -354,7 +354,7 @@ fn jobs(memory: &Memory, key: &PodKey) -> Vec<String> {
     let about = |job: &JobKey| match job {
         JobKey::Pod(of) | JobKey::Pull(of, _) => of == key,
         // Ticks all the time; what it finds stands in the reasons.
-        JobKey::Probe(..) | JobKey::Events | JobKey::Keep => false,
+        JobKey::Probe(..) | JobKey::Events | JobKey::Keep | JobKey::Fetch => false,
     };
     let jobs = memory.jobs.iter().filter(|(job, _)| about(job));
     jobs.map(|(_, running)| running.what.clone()).collect()

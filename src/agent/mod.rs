@@ -122,7 +122,7 @@ impl Agent {
             self.is_stale = true;
             self.read_sources(now);
         }
-        self.keep(now);
+        self.feed_sources(now);
         let decision = self.think();
         self.publish();
         let wake = decision.wake.map(|wake| wake.at);
@@ -130,7 +130,7 @@ impl Agent {
             Some(self.sources.due()),
             Some(self.pace.due()),
             self.jobs.due(),
-            self.sources.keep_due(),
+            self.sources.jobs_due(),
             wake,
         ];
         due.into_iter().flatten().min().unwrap_or(self.pace.due())
@@ -170,6 +170,14 @@ impl Agent {
                 job: JobKey::Keep,
                 end,
             } => self.sources.kept(end == &JobEnd::Done, now),
+            Event::JobEnded {
+                job: JobKey::Fetch,
+                end,
+            } => self.sources.fetch_ended(end),
+            Event::JobSaid {
+                job: JobKey::Fetch,
+                report,
+            } => self.sources.fetch_said(report),
             // It changes no container.
             Event::JobEnded {
                 job: JobKey::Probe(..),
@@ -187,10 +195,12 @@ impl Agent {
         let crash_wait_max =
             Duration::from_secs(u64::from(self.settings.node.crash_wait_max_seconds));
         let probe = event.probe();
+        let feeds = matches!(event.job(), JobKey::Keep | JobKey::Fetch);
         let shown = probe.map(|job| self.memory.shown_of(job));
         self.memory.fold(event, crash_wait_max, now);
         // A healthy probe changes nothing that anybody sees, and a hundred of them tick every second.
-        self.is_stale |= shown.is_none() || shown != probe.map(|job| self.memory.shown_of(job));
+        self.is_stale |=
+            (shown.is_none() && !feeds) || shown != probe.map(|job| self.memory.shown_of(job));
         self.teller.event(event, &self.memory, now);
     }
 
@@ -215,8 +225,12 @@ impl Agent {
         }
     }
 
-    /// Has the last good manifests written.
-    fn keep(&mut self, now: Now) {
+    /// Asks the manifest URL, and has the last good manifests written.
+    fn feed_sources(&mut self, now: Now) {
+        if let Some(request) = self.sources.fetch(now) {
+            let request = Request::Fetch(request);
+            self.start(JobKey::Fetch, &request, launch::Started::default(), now);
+        }
         if let Some(request) = self.sources.keep(now) {
             let request = Request::Keep(request);
             self.start(JobKey::Keep, &request, launch::Started::default(), now);
@@ -228,7 +242,11 @@ impl Agent {
         let began = sys::now();
         let busy = self.memory.jobs.keys().filter_map(|job| match job {
             JobKey::Pod(key) => Some(key.clone()),
-            JobKey::Pull(..) | JobKey::Probe(..) | JobKey::Events | JobKey::Keep => None,
+            JobKey::Pull(..)
+            | JobKey::Probe(..)
+            | JobKey::Events
+            | JobKey::Keep
+            | JobKey::Fetch => None,
         });
         let result = self.observer.look(&busy.collect());
         let now = sys::now();
@@ -357,6 +375,7 @@ impl Agent {
 fn source_settings(settings: &Settings) -> SourceSettings {
     SourceSettings {
         path: settings.manifest_path.clone(),
+        url: settings.manifest_url.clone(),
         node_name: settings.node.name.clone(),
         file_check: settings.file_check,
         allow_unknown_fields: settings.allow_unknown_fields,

@@ -80,7 +80,8 @@ impl Teller {
             JobKey::Keep if self.is_news("keep", why, now) => {
                 warn!(why; "last good manifests cannot be kept");
             }
-            JobKey::Keep => {}
+            // The source tells it.
+            JobKey::Keep | JobKey::Fetch => {}
             JobKey::Pod(key) | JobKey::Pull(key, _) | JobKey::Probe(key, ..) => {
                 if self.is_news(&format!("{key} job"), why, now) {
                     warn!(pod:% = key, why; "job died");
@@ -119,7 +120,7 @@ impl Teller {
 
     fn report(&mut self, job: &JobKey, report: &Report, memory: &Memory, now: Now) {
         let (key, of) = match job {
-            JobKey::Events => return,
+            JobKey::Events | JobKey::Fetch => return,
             JobKey::Keep => {
                 if let Report::Failed { message, .. } = report
                     && self.is_news("keep", message, now)
@@ -185,7 +186,7 @@ impl Teller {
                 }
             }
             Report::Probed { found, output, .. } => self.probed(job, *found, output, now),
-            Report::Bell { .. } | Report::Connected => {}
+            Report::Fetched(_) | Report::Bell { .. } | Report::Connected => {}
         }
     }
 }
@@ -225,7 +226,7 @@ pub(super) fn action(action: &Action) {
             JobKey::Pod(key) | JobKey::Pull(key, _) | JobKey::Probe(key, ..) => {
                 info!(pod:% = key, why:%; "job cancelled");
             }
-            JobKey::Events | JobKey::Keep => {}
+            JobKey::Events | JobKey::Keep | JobKey::Fetch => {}
         },
     }
 }

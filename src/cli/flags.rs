@@ -29,6 +29,21 @@ pub(super) const HONOURED: &[(&str, &str, &str)] = &[
         "directory of pod manifests, or one manifest",
     ),
     (
+        "manifest-url",
+        "URL",
+        "a Pod, a PodList or a YAML stream of them, by HTTP",
+    ),
+    (
+        "manifest-url-header",
+        "KEY:VALUE",
+        "header of those requests; may be repeated",
+    ),
+    (
+        "http-check-frequency",
+        "TIME",
+        "ask the URL this often; default 20s",
+    ),
+    (
         "config",
         "FILE",
         "KubeletConfiguration v1beta1 (staticPodPath, ...); flags win",
@@ -94,7 +109,7 @@ pub(super) const HONOURED_BOOL: &[(&str, &str)] = &[(
 )];
 
 /// Flags with a value that ask for what this version does not do.
-const NOT_YET: &str = "manifest-url manifest-url-header kubeconfig bootstrap-kubeconfig config-dir read-only-port \
+const NOT_YET: &str = "kubeconfig bootstrap-kubeconfig config-dir read-only-port \
     healthz-port cadvisor-port";
 
 /// The same without a value.
@@ -111,7 +126,7 @@ const POINTLESS: &str = "address allowed-unsafe-sysctls application-metrics-coun
     event-qps event-storage-age-limit event-storage-event-limit eviction-hard eviction-max-pod-grace-period \
     eviction-minimum-reclaim eviction-pressure-transition-period eviction-soft eviction-soft-grace-period \
     experimental-allocatable-ignore-eviction experimental-bootstrap-kubeconfig experimental-mounter-path feature-gates \
-    global-housekeeping-interval hairpin-mode healthz-bind-address housekeeping-interval http-check-frequency \
+    global-housekeeping-interval hairpin-mode healthz-bind-address housekeeping-interval  \
     image-credential-provider-bin-dir image-credential-provider-config image-gc-high-threshold image-gc-low-threshold \
     image-pull-progress-deadline image-service-endpoint iptables-drop-bit iptables-masquerade-bit kube-api-burst \
     kube-api-content-type kube-api-qps kube-reserved kube-reserved-cgroup kubelet-cgroups lock-file log-backtrace-at \

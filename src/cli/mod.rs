@@ -196,7 +196,7 @@ fn flag(flags: &mut RunFlags, parser: &mut lexopt::Parser, name: &str) -> Result
     }
     match meaning {
         Use::Honoured => {
-            if name == "cluster-dns"
+            if matches!(name, "cluster-dns" | "manifest-url-header")
                 && let Some(before) = flags.values.get_mut(name)
             {
                 before.push(',');

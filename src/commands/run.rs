@@ -24,8 +24,8 @@ pub fn run(flags: &RunFlags) -> Outcome {
     for warning in &settings.warnings {
         warn!(why:% = warning; "setting without effect");
     }
-    if settings.manifest_path.is_none() {
-        warn!("no --pod-manifest-path and no staticPodPath: there is nothing to run");
+    if settings.manifest_path.is_none() && settings.manifest_url.is_none() {
+        warn!("neither a manifest path nor a URL is given: there is nothing to run");
     }
     agent::run(settings).into()
 }

@@ -4,6 +4,9 @@
 pub(super) const HONOURED: &[&str] = &[
     "staticPodPath",
     "fileCheckFrequency",
+    "staticPodURL",
+    "staticPodURLHeader",
+    "httpCheckFrequency",
     "clusterDNS",
     "clusterDomain",
     "resolvConf",
@@ -14,15 +17,10 @@ pub(super) const HONOURED: &[&str] = &[
 ];
 
 /// Fields that ask for what this version does not do.
-pub(super) const NOT_YET: &[&str] = &[
-    "staticPodURL",
-    "staticPodURLHeader",
-    "readOnlyPort",
-    "seccompDefault",
-];
+pub(super) const NOT_YET: &[&str] = &["readOnlyPort", "seccompDefault"];
 
 /// Fields that mean nothing here.
-pub(super) const POINTLESS: &str = "enableServer syncFrequency httpCheckFrequency address port tlsCertFile \
+pub(super) const POINTLESS: &str = "enableServer syncFrequency address port tlsCertFile \
     tlsPrivateKeyFile tlsCipherSuites tlsMinVersion tlsCurvePreferences rotateCertificates serverTLSBootstrap \
     authentication authorization registryPullQPS registryBurst eventRecordQPS eventBurst enableDebuggingHandlers \
     enableContentionProfiling healthzPort healthzBindAddress oomScoreAdj streamingConnectionIdleTimeout \

@@ -123,6 +123,8 @@ impl Reader<'_> {
                 texts.map(|texts| texts.join(","))
             }
             ("clusterDNS", _) => None,
+            ("staticPodURLHeader", Value::Object(map)) => headers(map),
+            ("staticPodURLHeader", _) => None,
             ("containerLogMaxFiles", Value::Number(number)) => Some(number.to_string()),
             ("containerLogMaxFiles", _) => None,
             ("staticPodPath" | "resolvConf" | "podLogsDir", Value::String(text)) => {
@@ -139,6 +141,7 @@ impl Reader<'_> {
             }
             None => {
                 let wanted = match name {
+                    "staticPodURLHeader" => "a map from names to lists of strings",
                     "clusterDNS" => "a list of addresses",
                     "containerLogMaxFiles" => "a number",
                     _ => "a string",
@@ -156,6 +159,17 @@ impl Reader<'_> {
         let dir = self.path.parent().unwrap_or(Path::new("/"));
         dir.join(text).to_string_lossy().into_owned()
     }
+}
+
+/// One line for each header, which none can hold inside.
+fn headers(map: &serde_json::Map<String, Value>) -> Option<String> {
+    let mut lines = Vec::new();
+    for (name, values) in map {
+        for value in values.as_array()? {
+            lines.push(format!("{name}:{}", value.as_str()?));
+        }
+    }
+    Some(lines.join("\n"))
 }
 
 fn is_empty(value: &Value) -> bool {

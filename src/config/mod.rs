@@ -7,12 +7,14 @@
 mod fields;
 mod file;
 mod host;
+mod url;
 mod values;
 
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use crate::cli::{RUN_DIR, RunFlags};
+use crate::sources::UrlSettings;
 use crate::state::Node;
 use file::FileSettings;
 
@@ -23,6 +25,8 @@ pub struct Settings {
     pub node: Node,
     /// The directory of manifests, or one manifest file; `None` when none was given.
     pub manifest_path: Option<PathBuf>,
+    /// The manifest URL; `None` when none was given.
+    pub manifest_url: Option<UrlSettings>,
     /// How often the directory is read without a doorbell, and dockerd is looked at.
     pub file_check: Duration,
     /// Unknown fields of a manifest are a remark, not a refusal.
@@ -69,6 +73,7 @@ pub fn settings(flags: &RunFlags, docker_host: Option<&str>) -> Result<Settings,
     let settings = Settings {
         node,
         manifest_path: given.manifest_path(),
+        manifest_url: given.manifest_url(),
         file_check: given.file_check(),
         allow_unknown_fields: given.flag("allow-unknown-fields") == Some("true"),
         verbosity: flags.verbosity,

@@ -120,7 +120,7 @@ fn capped(actions: Vec<Action>, memory: &Memory, limits: Limits) -> Vec<Action> 
             JobKey::Pod(_) => take(&mut pods),
             JobKey::Pull(..) => take(&mut pulls),
             JobKey::Probe(..) => take(&mut probes),
-            JobKey::Events | JobKey::Keep => true,
+            JobKey::Events | JobKey::Keep | JobKey::Fetch => true,
         };
     }
     let keep = |action: &Action| match action {

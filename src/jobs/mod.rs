@@ -8,6 +8,7 @@ mod cleanup;
 mod create;
 mod credentials;
 mod events;
+mod fetch;
 mod keep;
 mod logs;
 mod nonroot;

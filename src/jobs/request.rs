@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::decide::Step;
 use crate::pod::{PodKey, PodUid, ValidPod};
-use crate::sources::KeepRequest;
+use crate::sources::{FetchRequest, KeepRequest};
 use crate::state::{ContainerId, DockerFacts, Node, ProbeKind};
 
 /// One request.
@@ -19,6 +19,8 @@ pub enum Request {
     Pull(PullRequest),
     /// Make one probe.
     Probe(Box<ProbeRequest>),
+    /// Ask the manifest URL.
+    Fetch(FetchRequest),
     /// Write last good manifests to disk.
     Keep(KeepRequest),
     /// Follow dockerd's event stream.

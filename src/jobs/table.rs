@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::os::fd::BorrowedFd;
 use std::time::Duration;
 
+use super::fetch::FETCH_TIMEOUT;
 use super::probe::{PROBE_ATTEMPTS, timeout};
 use super::{ProbeRequest, Request};
 use crate::decide::Step;
@@ -17,6 +18,9 @@ const STEP_DEADLINE: Duration = Duration::from_secs(150);
 
 /// A pull that comes forward is not disturbed; one that does not ends itself after a minute.
 const PULL_DEADLINE: Duration = Duration::from_secs(6 * 3600);
+
+/// What a fetch may take beyond its timeout, which cannot end a name server's silence.
+const FETCH_SLACK: Duration = Duration::from_secs(5);
 
 /// A card that is worn out syncs some megabytes in less.
 const KEEP_DEADLINE: Duration = Duration::from_secs(300);
@@ -153,6 +157,7 @@ fn deadline(request: &Request) -> Option<Duration> {
         Request::Pod(pod) => Some(pod.steps.iter().map(step_deadline).sum()),
         Request::Pull(_) => Some(PULL_DEADLINE),
         Request::Probe(probe) => Some(probe_deadline(probe)),
+        Request::Fetch(_) => Some(FETCH_TIMEOUT + FETCH_SLACK),
         Request::Keep(_) => Some(KEEP_DEADLINE),
         Request::Events { .. } => None,
     }

@@ -9,6 +9,7 @@ mod defaults;
 mod fields;
 mod identity;
 mod images;
+mod list;
 mod names;
 mod probes;
 mod problem;
@@ -20,6 +21,7 @@ mod table;
 mod tree;
 
 pub use images::ImageRef;
+pub use list::read_list;
 pub use names::{ContainerName, PodKey, PodUid, SpecHash};
 pub use problem::Problem;
 pub use read::read;

@@ -26,6 +26,11 @@ pub(super) const DUMPED: &[&str] = &[
 /// Everything that is wrong with it, as far as it can be found in one pass.
 pub fn read(bytes: &[u8], origin: &Origin) -> Result<Reading, Vec<Problem>> {
     let value = tree::read(bytes).map_err(|problem| vec![problem])?;
+    from_tree(value, origin)
+}
+
+/// The same from a tree.
+pub(super) fn from_tree(value: Value, origin: &Origin) -> Result<Reading, Vec<Problem>> {
     let mut map = one_pod(value).map_err(|problem| vec![problem])?;
     map.remove("status");
     if let Some(metadata) = map.get_mut("metadata").and_then(Value::as_object_mut) {

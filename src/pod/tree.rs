@@ -16,6 +16,32 @@ const DOCUMENTS_MAX: usize = 16;
 
 /// The one document of a manifest. JSON when it begins with `{`, else YAML.
 pub(super) fn read(bytes: &[u8]) -> Result<Value, Problem> {
+    let text = text(bytes)?;
+    let (mut documents, mut second) = (Vec::new(), false);
+    parse(text, DOCUMENTS_MAX, &mut |tree| {
+        second |= !documents.is_empty();
+        documents.push(tree);
+        !second
+    })?;
+    if second {
+        let problem = Problem::new("", "a second document begins here");
+        let problem = problem.hint("one file holds one pod: split the file");
+        return Err(at_line(problem, second_document(text)));
+    }
+    Ok(documents.pop().unwrap_or(Value::Null))
+}
+
+/// Every document that is not empty, of at most so many.
+pub(super) fn read_all(bytes: &[u8], max: usize) -> Result<Vec<Value>, Problem> {
+    let mut documents = Vec::new();
+    parse(text(bytes)?, max, &mut |tree| {
+        documents.push(tree);
+        true
+    })?;
+    Ok(documents)
+}
+
+fn text(bytes: &[u8]) -> Result<&str, Problem> {
     if bytes.len() > MANIFEST_BYTES_MAX {
         let text = format!(
             "the file has {} bytes; a manifest has at most {MANIFEST_BYTES_MAX}",
@@ -32,11 +58,17 @@ pub(super) fn read(bytes: &[u8]) -> Result<Value, Problem> {
             line,
         )
     })?;
-    let text = text.strip_prefix('\u{feff}').unwrap_or(text);
+    Ok(text.strip_prefix('\u{feff}').unwrap_or(text))
+}
+
+/// Gives each document that is not empty to `take`, until that has enough.
+fn parse(text: &str, max: usize, take: &mut dyn FnMut(Value) -> bool) -> Result<(), Problem> {
     let read = if text.trim_start().starts_with('{') {
-        json(text)
+        json(text).map(|tree| {
+            take(tree);
+        })
     } else {
-        yaml(text)
+        yaml(text, max, take)
     };
     read.map_err(|problem| {
         if text.contains("{{") && problem.hint.is_empty() {
@@ -65,11 +97,10 @@ fn json(text: &str) -> Result<Value, Problem> {
     })
 }
 
-fn yaml(text: &str) -> Result<Value, Problem> {
-    let mut found = None;
+fn yaml(text: &str, max: usize, take: &mut dyn FnMut(Value) -> bool) -> Result<(), Problem> {
     let nodes = Cell::new(0);
     for (count, document) in serde_yaml::Deserializer::from_str(text).enumerate() {
-        if count >= DOCUMENTS_MAX {
+        if count >= max {
             return Err(
                 Problem::new("", "too many documents in one file").hint("one file holds one pod")
             );
@@ -78,18 +109,11 @@ fn yaml(text: &str) -> Result<Value, Problem> {
             let line = e.location().map_or(0, |place| place.line());
             at_line(Problem::new("", format!("not valid YAML: {e}")), line)
         })?;
-        if tree.is_null() {
-            continue;
-        }
-        if found.replace(tree).is_some() {
-            let problem = Problem::new("", "a second document begins here");
-            return Err(at_line(
-                problem.hint("one file holds one pod: split the file"),
-                second_document(text),
-            ));
+        if !tree.is_null() && !take(tree) {
+            break;
         }
     }
-    Ok(found.unwrap_or(Value::Null))
+    Ok(())
 }
 
 /// The line of the last `---` before the second document with content; 0 when unsure.

@@ -33,6 +33,11 @@ impl Id {
         Id(hex(format!("file\0{path}").as_bytes()))
     }
 
+    /// Of the manifest URL.
+    pub(super) fn of_url(url: &str) -> Id {
+        Id(hex(format!("url\0{url}").as_bytes()))
+    }
+
     /// Of a file in the directory of kept manifests, if its name is one of ours.
     pub(super) fn of_name(name: &str) -> Option<Id> {
         let hex = name.strip_suffix(SUFFIX)?;

@@ -21,7 +21,9 @@ mod kept;
 mod scan;
 mod settle;
 mod survey;
+mod told;
 mod trouble;
+mod url;
 mod watch;
 
 use std::collections::BTreeMap;
@@ -30,7 +32,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use crate::pod::{self, Origin, PodKey, PodUid, Problem, Reading};
-use crate::state::{Desired, Refusal, Source};
+use crate::state::{Desired, JobEnd, Refusal, Report, Source};
 use crate::sys::{Mono, Now, Wall};
 
 pub use cache::KeepRequest;
@@ -40,12 +42,16 @@ use conflict::{Loser, Outcome};
 use dir::{DirSource, Tools};
 pub use judge::Reader;
 pub use survey::{Survey, conflicts, survey};
+use url::UrlSource;
+pub use url::{FetchRequest, Tags, UrlSettings, shown as shown_url};
 
 /// Where manifests come from and how they are read.
 #[derive(Clone, Debug)]
 pub struct SourceSettings {
     /// The manifest directory, or the one manifest file; `None`: there is none.
     pub path: Option<PathBuf>,
+    /// The manifest URL; `None`: there is none.
+    pub url: Option<UrlSettings>,
     /// The node's name, lower case.
     pub node_name: String,
     /// The longest time between two readings of the directory.
@@ -59,6 +65,7 @@ pub struct SourceSettings {
 /// All sources of manifests.
 pub struct Sources {
     dir: Option<DirSource>,
+    url: Option<UrlSource>,
     cache: Cache,
     origin: Origin,
     /// The manifest that stays followed for each pod, whatever turns up beside it.
@@ -128,6 +135,7 @@ impl Sources {
             dir: settings
                 .path
                 .map(|path| DirSource::new(path, settings.file_check)),
+            url: settings.url.map(UrlSource::new),
             origin: Origin {
                 node_name: settings.node_name,
                 from_file: true,
@@ -156,11 +164,35 @@ impl Sources {
         if let Some(dir) = &mut self.dir {
             dir.rescan();
         }
+        if let Some(url) = &mut self.url {
+            url.rescan();
+        }
     }
 
     /// When the next look is due; long past when one is due at once.
     pub fn due(&self) -> Mono {
-        self.dir.as_ref().map_or(Mono(u64::MAX), DirSource::due)
+        let dir = self.dir.as_ref().map(DirSource::due);
+        let url = self.url.as_ref().map(UrlSource::due);
+        dir.into_iter().chain(url).min().unwrap_or(Mono(u64::MAX))
+    }
+
+    /// What a job is to ask now. Until [`Sources::fetch_ended`] tells its end there is no other.
+    pub fn fetch(&mut self, now: Now) -> Option<FetchRequest> {
+        self.url.as_mut()?.fetch(now.mono)
+    }
+
+    /// Takes in a line of the job that [`Sources::fetch`] asked for.
+    pub fn fetch_said(&mut self, report: &Report) {
+        if let Some(url) = &mut self.url {
+            url.fetch_said(report);
+        }
+    }
+
+    /// The job that [`Sources::fetch`] asked for has ended.
+    pub fn fetch_ended(&mut self, end: &JobEnd) {
+        if let Some(url) = &mut self.url {
+            url.fetch_ended(end);
+        }
     }
 
     /// What a job is to write to disk now. Until [`Sources::kept`] tells its end there is no other.
@@ -168,45 +200,39 @@ impl Sources {
         self.cache.work(now.mono)
     }
 
-    /// When there is something to write; `None` while a job is at it.
-    pub fn keep_due(&self) -> Option<Mono> {
-        self.cache.due()
-    }
-
     /// The job that [`Sources::keep`] asked for has ended.
     pub fn kept(&mut self, well: bool, now: Now) {
         self.cache.worked(well, now.mono);
     }
 
+    /// When there is something for one of the two jobs to do; `None` while both are at work.
+    pub fn jobs_due(&self) -> Option<Mono> {
+        let fetch = self.url.as_ref().and_then(UrlSource::fetch_due);
+        fetch.into_iter().chain(self.cache.due()).min()
+    }
+
     /// Reads what is due and answers what should run. `running` tells the version of a pod that has containers.
     pub fn look(&mut self, now: Now, running: &dyn Fn(&PodKey) -> Option<PodUid>) -> Desired {
-        let Some(dir) = &mut self.dir else {
-            return Desired {
-                complete: true,
-                ..Desired::default()
-            };
-        };
-        dir.ring(now.mono);
-        if dir.due() <= now.mono {
-            let origin = &self.origin;
-            let reader =
-                |bytes: &[u8]| -> Result<Reading, Vec<Problem>> { pod::read(bytes, origin) };
-            let mut tools = Tools {
-                reader: &reader,
-                cache: &mut self.cache,
-            };
-            self.messages.extend(dir.look(now, &mut tools));
-        }
-        let complete = dir.is_complete();
-        self.cache.retain(&dir.ids().collect(), complete, complete);
-        let candidates = dir.candidates();
+        self.read(now);
+        let dir_complete = self.dir.as_ref().is_none_or(DirSource::is_complete);
+        let url_complete = self.url.as_ref().is_none_or(UrlSource::is_complete);
+        let ids = self.dir.iter().flat_map(DirSource::ids);
+        let ids = ids.chain(self.url.iter().map(UrlSource::id)).collect();
+        // The URL's own entry is among those wanted, whether it answers or not.
+        self.cache.retain(&ids, dir_complete, true);
+        let files = self.dir.iter().flat_map(DirSource::candidates);
+        let candidates = files.chain(self.url.iter().flat_map(UrlSource::candidates));
         let Outcome {
             pods,
             losers,
             stays,
-        } = conflict::resolve(candidates, &self.followed, running);
+        } = conflict::resolve(candidates.collect(), &self.followed, running);
         self.followed = stays;
-        let mut refusals = dir.refusals();
+        let mut refusals = self
+            .dir
+            .iter()
+            .flat_map(DirSource::refusals)
+            .collect::<Vec<_>>();
         let doubtful = refusals.iter().any(|refusal| refusal.keeps.is_none());
         for refusal in &mut refusals {
             // A file that lost to another one keeps nothing running.
@@ -216,13 +242,40 @@ impl Sources {
                 refusal.good = None;
             }
         }
+        refusals.extend(self.url.iter().filter_map(UrlSource::refusal));
         refusals.extend(self.tell_conflicts(losers, now.wall));
         refusals.sort_by(|a, b| a.source.cmp(&b.source));
         Desired {
             pods,
             refusals,
-            complete,
+            complete: dir_complete && url_complete,
             doubtful,
+        }
+    }
+
+    /// Reads each source that is due.
+    fn read(&mut self, now: Now) {
+        let origin = &self.origin;
+        if let Some(dir) = &mut self.dir {
+            dir.ring(now.mono);
+            let reader =
+                |bytes: &[u8]| -> Result<Reading, Vec<Problem>> { pod::read(bytes, origin) };
+            if dir.due() <= now.mono {
+                let mut tools = Tools {
+                    reader: &reader,
+                    cache: &mut self.cache,
+                };
+                self.messages.extend(dir.look(now, &mut tools));
+            }
+        }
+        if let Some(url) = &mut self.url {
+            let origin = Origin {
+                from_file: false,
+                ..origin.clone()
+            };
+            let reader = |bytes: &[u8]| pod::read_list(bytes, &origin);
+            self.messages
+                .extend(url.look(now, &reader, &mut self.cache));
         }
     }
 

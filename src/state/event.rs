@@ -18,6 +18,8 @@ pub enum JobKey {
     Events,
     /// The writer of last good manifests.
     Keep,
+    /// The question at the manifest URL.
+    Fetch,
 }
 
 /// Which of a container's probes; in the order in which they matter.
@@ -102,12 +104,18 @@ pub enum Event {
 }
 
 impl Event {
-    /// The probe that this is about, if it is about one.
-    pub fn probe(&self) -> Option<&JobKey> {
+    /// The job that this is about.
+    pub fn job(&self) -> &JobKey {
         let (Event::JobStarted { job, .. }
         | Event::JobSaid { job, .. }
         | Event::JobCancelled { job }
         | Event::JobEnded { job, .. }) = self;
+        job
+    }
+
+    /// The probe that this is about, if it is about one.
+    pub fn probe(&self) -> Option<&JobKey> {
+        let job = self.job();
         matches!(job, JobKey::Probe(..)).then_some(job)
     }
 }
@@ -189,11 +197,33 @@ pub enum Report {
         /// The lowest value that works.
         floor: i32,
     },
+    /// The manifest URL answered.
+    Fetched(Fetched),
     /// Something worth telling that stops nothing.
     Note {
         /// The sentence.
         text: String,
     },
+}
+
+/// What the manifest URL answered.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub enum Fetched {
+    /// A piece of the answer.
+    Part {
+        /// The piece.
+        text: String,
+    },
+    /// The answer is complete; its pieces have been said.
+    All {
+        /// Its `ETag`.
+        etag: Option<String>,
+        /// Its `Last-Modified`.
+        last_modified: Option<String>,
+    },
+    /// The answer is the same as before.
+    Unchanged,
 }
 
 /// How far a pull is.

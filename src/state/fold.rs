@@ -125,7 +125,7 @@ impl Memory {
         now: Mono,
     ) {
         match job {
-            JobKey::Events | JobKey::Keep => {}
+            JobKey::Events | JobKey::Keep | JobKey::Fetch => {}
             JobKey::Probe(key, container, kind) => {
                 if let Some(of) = self.probe(key, container, *kind) {
                     of.began(now);
@@ -163,7 +163,7 @@ impl Memory {
             running.failed = true;
         }
         match job {
-            JobKey::Events | JobKey::Keep => {}
+            JobKey::Events | JobKey::Keep | JobKey::Fetch => {}
             JobKey::Probe(key, container, kind) => {
                 if let Report::Probed { id, found, output } = report
                     && let Some(of) = self.probe(key, container, *kind)
@@ -199,7 +199,7 @@ impl Memory {
             JobEnd::Died(how) => Some(format!("the job died: {how}")),
         };
         match job {
-            JobKey::Events | JobKey::Keep => {}
+            JobKey::Events | JobKey::Keep | JobKey::Fetch => {}
             JobKey::Probe(key, container, kind) => {
                 if let (Some(message), Some(of)) = (message, self.probe(key, container, *kind)) {
                     of.lost(&message);
@@ -287,6 +287,7 @@ impl PodMemory {
             Report::Note { text } => self.note = Some(text.clone()),
             Report::Bell { .. }
             | Report::Connected
+            | Report::Fetched(_)
             | Report::Pulling(_)
             | Report::Pulled { .. }
             | Report::Probed { .. }
@@ -312,6 +313,7 @@ impl ContainerMemory {
             } => self.pull_failed(*reason, message.clone(), now),
             Report::Bell { .. }
             | Report::Connected
+            | Report::Fetched(_)
             | Report::SandboxUp { .. }
             | Report::Started { .. }
             | Report::ImageMissing { .. }

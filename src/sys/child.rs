@@ -13,7 +13,7 @@ use nix::fcntl::{FcntlArg, OFlag, fcntl};
 use nix::sys::memfd::{MFdFlags, memfd_create};
 use nix::sys::prctl;
 use nix::sys::signal::Signal;
-use nix::unistd::getppid;
+use nix::unistd::{Gid, Uid, geteuid, getppid, setgroups, setresgid, setresuid};
 
 use super::error::{Error, Result};
 
@@ -139,6 +139,27 @@ fn program() -> PathBuf {
         .ok()
         .or_else(|| std::env::args_os().next().map(PathBuf::from))
         .unwrap_or(link)
+}
+
+/// The user of jobs that read what strangers send: nobody, on every Linux.
+const NOBODY: u32 = 65534;
+
+/// On the job's side: gives up root for good, where there is any, and asks once more to be killed with the parent, which
+/// the kernel forgets at a change of user. Says whether the parent is still there. In a container that may not change
+/// users the job goes on as it is.
+pub fn drop_privileges() -> bool {
+    let (user, group) = (Uid::from_raw(NOBODY), Gid::from_raw(NOBODY));
+    if geteuid().is_root() {
+        let dropped = setgroups(&[])
+            .and_then(|()| setresgid(group, group, group))
+            .and_then(|()| setresuid(user, user, user));
+        if let Err(errno) = dropped {
+            log::debug!(err:% = errno; "privileges cannot be dropped");
+        }
+    }
+    // Nothing that it could start gets any back.
+    let _ = prctl::set_no_new_privs();
+    die_with_parent()
 }
 
 /// On the job's side: asks to be killed when the parent dies, and says whether the parent is still there.

@@ -28,4 +28,5 @@ mod sources;
 mod status;
 mod tidy;
 mod tls;
+mod url;
 mod wire;

@@ -4,4 +4,5 @@
 pub mod listener;
 pub mod source;
 pub mod toy;
+pub mod web;
 pub mod world;

@@ -185,7 +185,7 @@ fn what_could_not_be_written_is_written_later() {
     fs::write(world.root.join("kept"), "in the way").unwrap();
     world.place("web.yaml", &pod("web", "img:1"));
     world.until_image("web", "img:1");
-    let due = world.sources.keep_due().expect("it is tried again");
+    let due = world.sources.jobs_due().expect("it is tried again");
     assert!(due > world.now().mono, "but not at once");
     fs::remove_file(world.root.join("kept")).unwrap();
     world.look_after(30 * SECOND);

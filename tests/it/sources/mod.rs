@@ -196,6 +196,7 @@ fn sources(root: &Path, path: &Path) -> Sources {
         node_name: "n1".to_owned(),
         file_check: Duration::from_secs(20),
         allow_unknown_fields: false,
+        url: None,
         kept: Some(root.join("kept")),
     })
 }

@@ -1,0 +1,263 @@
+//! Asks the manifest URL once.
+//!
+//! Runs without privilege, since everything that comes back is a stranger's. Redirects are followed by hand: headers,
+//! which may hold a key, go to no other server than the one they were meant for. Compression is not asked for, and an
+//! answer that is compressed all the same is refused: manifests are small, an unchanged one costs a 304, and nothing can
+//! grow here on the way from the wire to the memory.
+
+use std::io::Read;
+use std::time::Duration;
+
+use ureq::Agent;
+use ureq::http::{HeaderMap, HeaderName, HeaderValue, Request, Response, Uri};
+
+use super::report::say;
+use super::run::Outcome;
+use crate::pod::MANIFEST_BYTES_MAX;
+use crate::sources::{FetchRequest, Tags, shown_url};
+use crate::state::{FailReason, Fetched, Report};
+use crate::sys::{self, Mono};
+
+/// For the whole exchange, redirects and all; as in the kubelet.
+pub(super) const FETCH_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// As in the kubelet.
+const REDIRECTS_MAX: usize = 10;
+
+/// Text of one line to the agent: quoted it is up to six times as long, and a line has at most 64 KiB.
+const PART_BYTES: usize = 8 * 1024;
+
+/// How an exchange ended well.
+enum Answer {
+    New(String, Tags),
+    Unchanged,
+}
+
+/// Asks, and says what came of it.
+pub(super) fn run(request: &FetchRequest) -> Outcome {
+    if !sys::drop_privileges() {
+        return Outcome::Failed;
+    }
+    match fetch(request) {
+        Ok(Answer::Unchanged) => say(&Report::Fetched(Fetched::Unchanged)),
+        Ok(Answer::New(text, tags)) => {
+            let mut rest = text.as_str();
+            while !rest.is_empty() {
+                let mut cuts = (0..=PART_BYTES.min(rest.len())).rev();
+                let cut = cuts.find(|at| rest.is_char_boundary(*at));
+                let (part, left) = rest.split_at(cut.unwrap_or(rest.len()));
+                let text = part.to_owned();
+                say(&Report::Fetched(Fetched::Part { text }));
+                rest = left;
+            }
+            say(&Report::Fetched(Fetched::All {
+                etag: tags.etag,
+                last_modified: tags.last_modified,
+            }));
+        }
+        Err(message) => {
+            say(&Report::Failed {
+                container: None,
+                reason: FailReason::JobError,
+                message,
+            });
+            return Outcome::Failed;
+        }
+    }
+    Outcome::Done
+}
+
+fn fetch(request: &FetchRequest) -> Result<Answer, String> {
+    let headers = headers(request)?;
+    let until = sys::now().mono.after(FETCH_TIMEOUT);
+    let agent: Agent = Agent::config_builder()
+        .http_status_as_error(false)
+        .max_redirects(0)
+        .max_redirects_will_error(false)
+        .user_agent(concat!("staticlet/", env!("CARGO_PKG_VERSION")))
+        .build()
+        .into();
+    let mut url = request.url.clone();
+    let home = server(&url);
+    for _ in 0..=REDIRECTS_MAX {
+        let at = place(&url, request);
+        let same = server(&url) == home;
+        let headers = if same {
+            headers.clone()
+        } else {
+            HeaderMap::new()
+        };
+        let response =
+            get(&agent, &url, headers, until).map_err(|error| format!("{at}{}", words(&error)))?;
+        let status = response.status();
+        match status.as_u16() {
+            200 => return body(response, until).map_err(|why| format!("{at}{why}")),
+            304 if request.tags != Tags::default() => return Ok(Answer::Unchanged),
+            301 | 302 | 303 | 307 | 308 => {
+                let location = text(response.headers(), "location");
+                let next = location.and_then(|location| target(&url, &location));
+                url = next.ok_or_else(|| format!("{at}{status} without a place to go to"))?;
+            }
+            _ => return Err(format!("{at}the server said {status}, not 200 OK")),
+        }
+    }
+    Err(format!("stopped after {REDIRECTS_MAX} redirects"))
+}
+
+/// Where it went wrong, unless that is where everybody knows.
+fn place(url: &str, request: &FetchRequest) -> String {
+    if url == request.url {
+        String::new()
+    } else {
+        format!("redirected to {}: ", shown_url(url))
+    }
+}
+
+fn get(
+    agent: &Agent,
+    url: &str,
+    headers: HeaderMap,
+    until: Mono,
+) -> Result<Response<ureq::Body>, ureq::Error> {
+    let mut request = Request::get(url).header("connection", "close").body(())?;
+    for (name, value) in &headers {
+        request.headers_mut().append(name, value.clone());
+    }
+    let left = until.since(sys::now().mono).max(Duration::from_millis(1));
+    let config = agent.configure_request(request).timeout_global(Some(left));
+    agent.run(config.build())
+}
+
+fn body(response: Response<ureq::Body>, until: Mono) -> Result<Answer, String> {
+    let headers = response.headers();
+    let encoding = text(headers, "content-encoding").unwrap_or_default();
+    if !matches!(encoding.as_str(), "" | "identity") {
+        let encoding: String = encoding.chars().take(40).collect();
+        return Err(format!(
+            "the answer is compressed ({encoding}), which was not asked for"
+        ));
+    }
+    let tags = Tags {
+        etag: text(headers, "etag"),
+        last_modified: text(headers, "last-modified"),
+    };
+    let mut bytes = Vec::new();
+    let most = u64::try_from(MANIFEST_BYTES_MAX).unwrap_or(u64::MAX);
+    response
+        .into_body()
+        .into_reader()
+        .take(most + 1)
+        .read_to_end(&mut bytes)
+        .map_err(|error| {
+            let is_late = until.since(sys::now().mono).is_zero();
+            let why = if is_late { late() } else { error.to_string() };
+            format!("the answer broke off after {} bytes: {why}", bytes.len())
+        })?;
+    if bytes.len() > MANIFEST_BYTES_MAX {
+        return Err(format!(
+            "the answer has more than {MANIFEST_BYTES_MAX} bytes"
+        ));
+    }
+    let text =
+        String::from_utf8(bytes).map_err(|_| "the answer is not text in UTF-8".to_owned())?;
+    Ok(Answer::New(text, tags))
+}
+
+fn late() -> String {
+    format!("not finished within {} s", FETCH_TIMEOUT.as_secs())
+}
+
+fn words(error: &ureq::Error) -> String {
+    #[allow(clippy::wildcard_enum_match_arm)] // ureq's enum is open
+    match error {
+        ureq::Error::Timeout(_) => late(),
+        ureq::Error::Io(error) => error.to_string(),
+        other => other.to_string(),
+    }
+}
+
+/// A header whose value is plain text of a sensible length.
+fn text(headers: &HeaderMap, name: &str) -> Option<String> {
+    let value = headers.get(name)?.to_str().ok()?;
+    (value.len() <= 4096).then(|| value.to_owned())
+}
+
+/// The user's headers, and those that spare an unchanged answer.
+fn headers(request: &FetchRequest) -> Result<HeaderMap, String> {
+    let mut headers = HeaderMap::new();
+    let tags = &request.tags;
+    let tag = |name: &str, value: &Option<String>| Some((name.to_owned(), value.clone()?));
+    let tags = [
+        tag("if-none-match", &tags.etag),
+        tag("if-modified-since", &tags.last_modified),
+    ];
+    for (name, value) in request
+        .headers
+        .iter()
+        .cloned()
+        .chain(tags.into_iter().flatten())
+    {
+        let none = || format!("manifest URL header {name:?} is none");
+        let value = HeaderValue::from_str(&value).map_err(|_| none())?;
+        let name: HeaderName = name.parse().map_err(|_| none())?;
+        headers.append(name, value);
+    }
+    Ok(headers)
+}
+
+/// Who is asked: scheme, host and port.
+fn server(url: &str) -> Option<(String, String, Option<u16>)> {
+    let uri: Uri = url.parse().ok()?;
+    let host = uri.host()?.to_ascii_lowercase();
+    Some((uri.scheme_str()?.to_owned(), host, uri.port_u16()))
+}
+
+/// Where a redirect leads. Never to less than https from there.
+fn target(from: &str, location: &str) -> Option<String> {
+    let (scheme, rest) = from.split_once("://")?;
+    let (authority, path) = rest.split_at(rest.find('/').unwrap_or(rest.len()));
+    let location = location.split('#').next().unwrap_or_default();
+    let next = if location.contains("://") {
+        location.to_owned()
+    } else if let Some(rest) = location.strip_prefix("//") {
+        format!("{scheme}://{rest}")
+    } else if location.starts_with('/') {
+        format!("{scheme}://{authority}{location}")
+    } else {
+        let path = path.split('?').next().unwrap_or_default();
+        let dir = path.rsplit_once('/').map_or("", |(dir, _)| dir);
+        format!("{scheme}://{authority}{dir}/{location}")
+    };
+    let is_safe = scheme == "http" || next.starts_with("https://");
+    (is_safe && next.starts_with("http") && !location.is_empty()).then_some(next)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{server, target};
+
+    #[test]
+    fn redirects_lead_where_they_say() {
+        let from = "https://u@h:1/a/b?q=1";
+        let rows = [
+            ("http://h:1/a", "https://h/x", Some("https://h/x")),
+            ("http://h:1/a/b?c/d", "x", Some("http://h:1/a/x")),
+            ("http://h:1", "x", Some("http://h:1/x")),
+            (from, "/y?z#f", Some("https://u@h:1/y?z")),
+            (from, "//g/y", Some("https://g/y")),
+            (from, "http://h:1/a", None),
+            (from, "file:///etc/shadow", None),
+            ("http://h/", "gopher://h/", None),
+            ("http://h/", "", None),
+        ];
+        for (from, location, wanted) in rows {
+            assert_eq!(
+                target(from, location).as_deref(),
+                wanted,
+                "{from} {location}"
+            );
+        }
+        assert_eq!(server("http://H:1/a"), server("http://h:1/b?c"));
+        assert_ne!(server("http://h:1/a"), server("http://h:2/a"));
+    }
+}

@@ -1,0 +1,407 @@
+//! The manifest URL: when it is asked, and what an answer changes. Pure but for the cache.
+//!
+//! A job asks; here only its words are read. An answer that cannot be used, of whatever kind, leaves the pods of the
+//! last good one alone. Only a good answer without a pod lets that pod go. Until the first good answer since the start
+//! the last one of an earlier agent holds, as soon as one attempt has failed.
+
+use std::rc::Rc;
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+
+use super::Message;
+use super::cache::Cache;
+use super::conflict::Candidate;
+use super::kept::{Id, hex};
+use super::scan::MANIFEST_BYTES_MAX;
+use super::told::Told;
+use crate::pod::{Problem, Reading, ValidPod};
+use crate::state::{Fetched, JobEnd, Refusal, Report, Source};
+use crate::sys::{Mono, Now, Wall};
+
+/// The shortest time between two questions, whatever `--http-check-frequency` says.
+const CHECK_MIN: Duration = Duration::from_millis(100);
+
+/// Reads an answer.
+pub(super) type ListReader<'a> = dyn Fn(&[u8]) -> Result<Vec<Reading>, Vec<Problem>> + 'a;
+
+/// Where manifests are asked for, and how.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct UrlSettings {
+    /// The URL, with credentials if there are any in it.
+    pub url: String,
+    /// Headers of each request, in order.
+    pub headers: Vec<(String, String)>,
+    /// The time between two requests.
+    pub check: Duration,
+}
+
+/// What the fetch job is asked to do.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct FetchRequest {
+    /// The URL.
+    pub url: String,
+    /// Headers, in order.
+    pub headers: Vec<(String, String)>,
+    /// What the last good answer was marked with.
+    pub tags: Tags,
+}
+
+/// The marks of an answer, by which a server tells that nothing has changed.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Tags {
+    /// The `ETag` header.
+    pub etag: Option<String>,
+    /// The `Last-Modified` header.
+    pub last_modified: Option<String>,
+}
+
+/// The source of manifests that is a URL.
+pub(super) struct UrlSource {
+    settings: UrlSettings,
+    shown: String,
+    id: Id,
+    due: Mono,
+    busy: bool,
+    /// What has been said of the answer that is under way.
+    parts: String,
+    said: Option<Said>,
+    /// The job has said how it ended.
+    answered: bool,
+    tags: Tags,
+    good: Option<Good>,
+    bad: Option<Bad>,
+    told: Told,
+    looked_back: bool,
+    /// Warnings about the good answer that have been told.
+    warnings: Vec<String>,
+}
+
+/// How an attempt ended, still to be looked at.
+enum Said {
+    Answer(String, Tags),
+    Unchanged,
+    Failed(String),
+}
+
+struct Good {
+    pods: Vec<Rc<ValidPod>>,
+    read: Wall,
+    digest: String,
+}
+
+struct Bad {
+    problems: Vec<Problem>,
+    since: Wall,
+}
+
+impl UrlSource {
+    pub(super) fn new(settings: UrlSettings) -> UrlSource {
+        UrlSource {
+            shown: shown(&settings.url),
+            id: Id::of_url(&settings.url),
+            due: Mono(0),
+            busy: false,
+            parts: String::new(),
+            said: None,
+            answered: false,
+            tags: Tags::default(),
+            good: None,
+            bad: None,
+            told: Told::default(),
+            looked_back: false,
+            warnings: Vec::new(),
+            settings,
+        }
+    }
+
+    pub(super) fn id(&self) -> Id {
+        self.id.clone()
+    }
+
+    /// When the next question is due; `None` while one is under way.
+    pub(super) fn fetch_due(&self) -> Option<Mono> {
+        (!self.busy).then_some(self.due)
+    }
+
+    /// When there is something to look at.
+    pub(super) fn due(&self) -> Mono {
+        self.said.as_ref().map_or(Mono(u64::MAX), |_| Mono(0))
+    }
+
+    /// Makes the next question due.
+    pub(super) fn rescan(&mut self) {
+        self.due = Mono(0);
+    }
+
+    /// The next question, if it is due.
+    pub(super) fn fetch(&mut self, now: Mono) -> Option<FetchRequest> {
+        if self.busy || now < self.due {
+            return None;
+        }
+        self.busy = true;
+        // Counted from the beginning, so that a slow server does not make a change act later.
+        self.due = now.after(self.settings.check.max(CHECK_MIN));
+        self.parts.clear();
+        (self.said, self.answered) = (None, false);
+        Some(FetchRequest {
+            url: self.settings.url.clone(),
+            headers: self.settings.headers.clone(),
+            // Those of the last good answer, whatever came after it.
+            tags: self.tags.clone(),
+        })
+    }
+
+    /// Takes in one line of the job.
+    pub(super) fn fetch_said(&mut self, report: &Report) {
+        let said = match report {
+            Report::Fetched(Fetched::Part { text }) => {
+                let room = usize::try_from(MANIFEST_BYTES_MAX).unwrap_or(0);
+                if self.parts.len() + text.len() <= room {
+                    self.parts.push_str(text);
+                }
+                return;
+            }
+            Report::Fetched(Fetched::All {
+                etag,
+                last_modified,
+            }) => {
+                let tags = Tags {
+                    etag: etag.clone(),
+                    last_modified: last_modified.clone(),
+                };
+                Said::Answer(std::mem::take(&mut self.parts), tags)
+            }
+            Report::Fetched(Fetched::Unchanged) => Said::Unchanged,
+            Report::Failed { message, .. } => Said::Failed(message.clone()),
+            Report::Bell { .. }
+            | Report::Connected
+            | Report::SandboxUp { .. }
+            | Report::Started { .. }
+            | Report::ImageMissing { .. }
+            | Report::Pulling(_)
+            | Report::Pulled { .. }
+            | Report::Probed { .. }
+            | Report::OomFloor { .. }
+            | Report::Note { .. } => return,
+        };
+        (self.said, self.answered) = (Some(said), true);
+    }
+
+    /// The job is gone.
+    pub(super) fn fetch_ended(&mut self, end: &JobEnd) {
+        self.busy = false;
+        self.parts = String::new();
+        if !self.answered {
+            let how = match end {
+                JobEnd::Done | JobEnd::Failed | JobEnd::Cancelled => "it ended without an answer",
+                JobEnd::Deadline => "no end within its deadline",
+                JobEnd::Died(how) => how,
+            };
+            self.said = Some(Said::Failed(format!("the job that asks: {how}")));
+        }
+    }
+
+    /// Looks at what was said last.
+    pub(super) fn look(
+        &mut self,
+        now: Now,
+        reader: &ListReader<'_>,
+        cache: &mut Cache,
+    ) -> Vec<Message> {
+        let mut out = Vec::new();
+        match self.said.take() {
+            None => {}
+            Some(Said::Failed(why)) => {
+                self.refuse(vec![Problem::new("", why)], (now, reader, cache), &mut out);
+            }
+            Some(Said::Unchanged) => self.repaired(&mut out),
+            Some(Said::Answer(text, tags)) => {
+                let digest = hex(text.as_bytes());
+                if self.good.as_ref().is_some_and(|good| good.digest == digest) {
+                    self.tags = tags;
+                    self.repaired(&mut out);
+                    return out;
+                }
+                match read(&text, reader) {
+                    Ok(readings) => {
+                        self.repaired(&mut out);
+                        let source = Source::Url(self.shown.clone());
+                        let (read, kept) =
+                            cache.good(self.id.clone(), &source, text.as_bytes(), now.wall);
+                        // One that cannot be kept yet is taken for new once more.
+                        let digest = if kept { digest } else { String::new() };
+                        self.tags = if kept { tags } else { Tags::default() };
+                        self.accept(readings, (read, digest), &mut out);
+                    }
+                    Err(problems) => self.refuse(problems, (now, reader, cache), &mut out),
+                }
+            }
+        }
+        out
+    }
+
+    fn accept(
+        &mut self,
+        readings: Vec<Reading>,
+        (read, digest): (Wall, String),
+        out: &mut Vec<Message>,
+    ) {
+        let mut warnings = Vec::new();
+        let mut pods = Vec::new();
+        let before = self.good.take().map(|good| good.pods).unwrap_or_default();
+        for reading in readings {
+            let key = reading.pod.key.clone();
+            for warning in &reading.warnings {
+                let text = warning.to_string();
+                if !self.warnings.contains(&text) {
+                    let message = Message::warn("manifest warning", &self.shown, &text);
+                    out.push(message.pod(&key));
+                }
+                warnings.push(text);
+            }
+            let old = before.iter().find(|old| old.key == key);
+            let same = old.filter(|old| old.hash == reading.pod.hash && old.uid == reading.pod.uid);
+            let event = match old {
+                None => Some("manifest read"),
+                Some(_) => same.is_none().then_some("manifest changed"),
+            };
+            out.extend(event.map(|event| Message::info(event, &self.shown).pod(&key)));
+            pods.push(same.cloned().unwrap_or_else(|| Rc::new(reading.pod)));
+        }
+        let gone = |old: &&Rc<ValidPod>| !pods.iter().any(|pod| pod.key == old.key);
+        for old in before.iter().filter(gone) {
+            out.push(Message::info("manifest gone", &self.shown).pod(&old.key));
+        }
+        self.warnings = warnings;
+        self.good = Some(Good { pods, read, digest });
+    }
+
+    /// The answer cannot be used: what was good before goes on.
+    fn refuse(
+        &mut self,
+        problems: Vec<Problem>,
+        (now, reader, cache): (Now, &ListReader<'_>, &Cache),
+        out: &mut Vec<Message>,
+    ) {
+        if self.good.is_none() && !std::mem::replace(&mut self.looked_back, true) {
+            self.look_back(reader, cache, out);
+        }
+        let why: Vec<String> = problems.iter().map(ToString::to_string).collect();
+        let good = match &self.good {
+            Some(good) => format!("; running last good of {}", good.read),
+            None => "; there has been no good answer yet".to_owned(),
+        };
+        let since = self.bad.as_ref().map_or(now.wall, |bad| bad.since);
+        if self.told.is_news(&why.join("; "), now.mono) {
+            let why = why.join("; ") + &good;
+            out.push(Message::warn("manifest refused", &self.shown, &why));
+        }
+        self.bad = Some(Bad { problems, since });
+    }
+
+    fn repaired(&mut self, out: &mut Vec<Message>) {
+        if self.bad.take().is_some() && self.told.is_over() {
+            out.push(Message::info("manifest repaired", &self.shown));
+        }
+    }
+
+    fn look_back(&mut self, reader: &ListReader<'_>, cache: &Cache, out: &mut Vec<Message>) {
+        let event = "kept manifest ignored";
+        let kept = match cache.last(&self.id) {
+            None => return,
+            Some(Ok(kept)) => kept,
+            Some(Err(error)) => {
+                return out.push(Message::warn(event, &self.shown, &error.to_string()));
+            }
+        };
+        match read(&kept.text, reader) {
+            Ok(readings) => {
+                let why = format!("of {}", kept.read);
+                out.push(Message::warn(
+                    "last good manifest taken up",
+                    &self.shown,
+                    &why,
+                ));
+                self.accept(readings, (kept.read, hex(kept.text.as_bytes())), out);
+            }
+            Err(problems) => {
+                let why: Vec<String> = problems.iter().map(ToString::to_string).collect();
+                out.push(Message::warn(event, &self.shown, &why.join("; ")));
+            }
+        }
+    }
+
+    /// There is a good answer, of this agent's time or an earlier one.
+    pub(super) fn is_complete(&self) -> bool {
+        self.good.is_some()
+    }
+
+    pub(super) fn candidates(&self) -> impl Iterator<Item = Candidate> {
+        let pods = self.good.iter().flat_map(|good| &good.pods);
+        pods.map(|pod| Candidate {
+            pod: pod.clone(),
+            source: Source::Url(self.shown.clone()),
+            leaving: false,
+        })
+    }
+
+    pub(super) fn refusal(&self) -> Option<Refusal> {
+        let bad = self.bad.as_ref()?;
+        Some(Refusal {
+            source: Source::Url(self.shown.clone()),
+            problems: bad.problems.clone(),
+            keeps: None,
+            good: self.good.as_ref().map(|good| good.read),
+            since: bad.since,
+        })
+    }
+}
+
+fn read(text: &str, reader: &ListReader<'_>) -> Result<Vec<Reading>, Vec<Problem>> {
+    let start = text.trim_start();
+    if start.is_empty() {
+        return Err(vec![Problem::new("", "the answer is empty")]);
+    }
+    if start.starts_with('<') {
+        let problem = Problem::new("", "the answer is a web page, not a manifest");
+        return Err(vec![
+            problem.hint("is the URL right, and is there a log-in or a proxy?"),
+        ]);
+    }
+    reader(text.as_bytes())
+}
+
+/// A URL as it may be shown: without the user and password, and without the query, which may be a key as well.
+pub fn shown(url: &str) -> String {
+    let (scheme, rest) = url.split_once("://").unwrap_or(("http", url));
+    let rest = rest.split('#').next().unwrap_or_default();
+    let (rest, query) = rest
+        .split_once('?')
+        .map_or((rest, ""), |(rest, _)| (rest, "?..."));
+    let (authority, path) = rest.find('/').map_or((rest, ""), |at| rest.split_at(at));
+    let host = authority
+        .rsplit_once('@')
+        .map_or(authority, |(_, host)| host);
+    format!("{scheme}://{host}{path}{query}")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::shown;
+
+    #[test]
+    fn no_secret_of_a_url_is_shown() {
+        let rows = [
+            ("http://h:8080/a.yaml", "http://h:8080/a.yaml"),
+            ("https://me:key@h/a?token=b#c", "https://h/a?..."),
+            ("https://h?token=a@b", "https://h?..."),
+            ("http://a@b@h/c@d", "http://h/c@d"),
+        ];
+        for (url, wanted) in rows {
+            assert_eq!(shown(url), wanted);
+        }
+    }
+}
