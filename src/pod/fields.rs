@@ -11,9 +11,8 @@ use std::sync::LazyLock;
 
 use serde_json::{Map, Value};
 
-use super::Problem;
-use super::quantity;
 use super::states::{State, state_of};
+use super::{Problem, quantity, scalar};
 use crate::sys::nearest;
 
 /// What it means to leave a field out.
@@ -76,6 +75,30 @@ fn fill(into: &mut Field, depth: usize, lines: &mut std::iter::Peekable<std::str
 pub(super) struct Findings {
     pub(super) problems: Vec<Problem>,
     pub(super) unknown: Vec<Problem>,
+    /// How many more there are.
+    pub(super) more: usize,
+}
+
+/// More problems of one manifest than this are counted and not told: nobody reads them, and a file that is not a manifest
+/// at all may have as many as it has lines.
+pub(super) const PROBLEMS_MAX: usize = 100;
+
+impl Findings {
+    fn problem(&mut self, problem: impl FnOnce() -> Problem) {
+        if self.problems.len() < PROBLEMS_MAX {
+            self.problems.push(problem());
+        } else {
+            self.more += 1;
+        }
+    }
+
+    fn unknown(&mut self, problem: impl FnOnce() -> Problem) {
+        if self.unknown.len() < PROBLEMS_MAX {
+            self.unknown.push(problem());
+        } else {
+            self.more += 1;
+        }
+    }
 }
 
 /// Gives every value the type its field wants; drops nulls, unknown fields and harmless values of refused fields.
@@ -97,12 +120,15 @@ fn shown(value: &Value) -> String {
 
 fn wrong(value: &Value, wanted: &str, path: &str, found: &mut Findings) -> Option<Value> {
     let problem = Problem::new(path, format!("must be {wanted}, not {}", shown(value)));
-    let quote = wanted == "a string" && matches!(value, Value::Bool(_) | Value::Number(_));
-    found.problems.push(if quote {
-        problem.hint(format!("put it in quotes: \"{value}\""))
-    } else {
-        problem
-    });
+    let is_scalar = value.is_boolean() || value.is_number();
+    let plain = value.as_str().map(scalar::plain);
+    // What was written is not known here: 0644 is 420 by now, so no value is proposed.
+    let hint = match plain {
+        None if is_scalar && wanted == "a string" => "put it in quotes",
+        Some(Ok(plain)) if !plain.is_string() => "leave the quotes away",
+        Some(_) | None => "",
+    };
+    found.problem(|| problem.hint(hint));
     None
 }
 
@@ -118,7 +144,7 @@ fn object(value: Value, field: &Field, path: Path, found: &mut Findings) -> Opti
         let dot = if path.0.is_empty() { "" } else { "." };
         let place = format!("{}{dot}{name}", path.0);
         let Some(part) = field.parts.get(name.as_str()) else {
-            found.unknown.push(unknown(&name, &place, field));
+            found.unknown(|| unknown(&name, &place, field));
             continue;
         };
         let suffix = match (part.list, part.map) {
@@ -132,9 +158,7 @@ fn object(value: Value, field: &Field, path: Path, found: &mut Findings) -> Opti
         }
         if let Some((entry, note)) = refused(&table, &value) {
             if !entry {
-                found
-                    .problems
-                    .push(Problem::new(place, "not supported here").hint(note));
+                found.problem(|| Problem::new(place, "not supported here").hint(note));
             }
             continue;
         }
@@ -175,6 +199,7 @@ fn value_of(value: Value, field: &Field, path: Path, found: &mut Findings) -> Op
             return wrong(&value, "a list", path.0, found);
         };
         let items = list.into_iter().enumerate().filter_map(|(at, item)| {
+            let item = filled(item, field);
             single(item, field, (&format!("{}[{at}]", path.0), path.1), found)
         });
         return Some(Value::Array(items.collect()));
@@ -185,17 +210,23 @@ fn value_of(value: Value, field: &Field, path: Path, found: &mut Findings) -> Op
         };
         let items = map.into_iter().filter_map(|(key, item)| {
             let place = format!("{}[{key}]", path.0);
-            // A key without a value is an empty string to Kubernetes.
-            let item = if item.is_null() && field.kind == Some('s') {
-                Value::from("")
-            } else {
-                item
-            };
+            let item = filled(item, field);
             single(item, field, (&place, path.1), found).map(|item| (key, item))
         });
         return Some(Value::Object(items.collect()));
     }
     single(value, field, path, found)
+}
+
+/// An item or an entry that is null is the zero of its type to Kubernetes.
+fn filled(item: Value, field: &Field) -> Value {
+    match (&item, field.kind) {
+        (Value::Null, None) => Value::Object(Map::new()),
+        (Value::Null, Some('s')) => Value::from(""),
+        (Value::Null, Some('b')) => Value::from(false),
+        (Value::Null, Some('i' | 'x' | 'q')) => Value::from(0),
+        _ => item,
+    }
 }
 
 fn single(value: Value, field: &Field, path: Path, found: &mut Findings) -> Option<Value> {
@@ -206,17 +237,8 @@ fn single(value: Value, field: &Field, path: Path, found: &mut Findings) -> Opti
     match (kind, &value) {
         ('s', Value::String(_)) | ('b', Value::Bool(_)) | ('a', _) => Some(value),
         ('s', _) => wrong(&value, "a string", path.0, found),
-        ('b', Value::String(text)) => match text.to_ascii_lowercase().as_str() {
-            "yes" | "on" | "y" => Some(Value::Bool(true)),
-            "no" | "off" | "n" => Some(Value::Bool(false)),
-            _ => wrong(&value, "true or false", path.0, found),
-        },
         ('b', _) => wrong(&value, "true or false", path.0, found),
         ('i', Value::Number(number)) if number.is_i64() => Some(value),
-        ('i', Value::String(text)) => match octal(text) {
-            Some(number) => Some(Value::from(number)),
-            None => wrong(&value, "an integer", path.0, found),
-        },
         ('i', _) => wrong(&value, "an integer", path.0, found),
         ('x', _) if scalar => Some(value),
         ('x', _) => wrong(&value, "an integer or a string", path.0, found),
@@ -231,15 +253,6 @@ fn single(value: Value, field: &Field, path: Path, found: &mut Findings) -> Opti
         }
         _ => wrong(&value, "a quantity such as 500m, 64Mi or 2", path.0, found),
     }
-}
-
-/// YAML 1.1 reads `0644` and Kubernetes `0o644` as octal; the YAML reader hands the first over as text.
-fn octal(text: &str) -> Option<i64> {
-    let digits = text.strip_prefix("0o").or_else(|| text.strip_prefix('0'))?;
-    if digits.is_empty() || !digits.bytes().all(|b| b.is_ascii_digit()) {
-        return None;
-    }
-    i64::from_str_radix(digits, 8).ok()
 }
 
 fn unknown(name: &str, place: &str, field: &Field) -> Problem {
@@ -265,14 +278,5 @@ mod tests {
             leaves += 1;
         }
         assert_eq!(leaves, 806);
-    }
-
-    #[test]
-    fn octal_numbers_are_read_as_yaml_1_1_does() {
-        assert_eq!(octal("0644"), Some(420));
-        assert_eq!(octal("0o644"), Some(420));
-        assert_eq!(octal("644"), None);
-        assert_eq!(octal("0"), None);
-        assert_eq!(octal("08"), None);
     }
 }

@@ -4,18 +4,25 @@
 //! it has been decoded, defaulted, checked, named and hashed, and no other room looks at a manifest again. Deliberately
 //! absent: anything about Docker, and any repair of what the user wrote.
 
+mod build;
 mod check;
 mod defaults;
 mod fields;
 mod identity;
 mod images;
+<<<<<<< HEAD
 mod list;
+=======
+mod marks;
+>>>>>>> 0fa548b (Read scalars as Kubernetes does, and tell the line of each fault)
 mod names;
 mod probes;
 mod problem;
 mod quantity;
 mod read;
 mod rules;
+mod scalar;
+mod shape;
 mod states;
 mod table;
 mod tree;

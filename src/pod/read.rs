@@ -2,7 +2,7 @@
 
 use serde_json::{Map, Value, json};
 
-use super::fields::{Findings, fit};
+use super::fields::{Findings, PROBLEMS_MAX, fit};
 use super::{Origin, PodKey, PodUid, Problem, Reading, SpecHash, ValidPod};
 use super::{check, defaults, identity, tree};
 
@@ -25,12 +25,31 @@ pub(super) const DUMPED: &[&str] = &[
 /// # Errors
 /// Everything that is wrong with it, as far as it can be found in one pass.
 pub fn read(bytes: &[u8], origin: &Origin) -> Result<Reading, Vec<Problem>> {
+<<<<<<< HEAD
     let value = tree::read(bytes).map_err(|problem| vec![problem])?;
     from_tree(value, origin)
 }
 
 /// The same from a tree.
 pub(super) fn from_tree(value: Value, origin: &Origin) -> Result<Reading, Vec<Problem>> {
+=======
+    let mut document = tree::read(bytes).map_err(|problem| vec![problem])?;
+    let value = std::mem::take(&mut document.value);
+    let mut reading = judge(value, origin);
+    let problems = match &mut reading {
+        Ok(reading) => &mut reading.warnings,
+        Err(problems) => problems,
+    };
+    for problem in problems {
+        if problem.line.is_none() && !problem.path.is_empty() {
+            problem.line = document.line(&problem.path);
+        }
+    }
+    reading
+}
+
+fn judge(value: Value, origin: &Origin) -> Result<Reading, Vec<Problem>> {
+>>>>>>> 0fa548b (Read scalars as Kubernetes does, and tell the line of each fault)
     let mut map = one_pod(value).map_err(|problem| vec![problem])?;
     map.remove("status");
     if let Some(metadata) = map.get_mut("metadata").and_then(Value::as_object_mut) {
@@ -54,9 +73,18 @@ pub(super) fn from_tree(value: Value, origin: &Origin) -> Result<Reading, Vec<Pr
             .iter()
             .any(|known| covers(&problem.path, &known.path))
     });
-    found.problems.append(&mut wrong);
-    if !found.problems.is_empty() {
-        return Err(found.problems);
+    let mut problems = found.problems;
+    problems.append(&mut wrong);
+    if !problems.is_empty() {
+        let more = found.more + problems.len().saturating_sub(PROBLEMS_MAX);
+        problems.truncate(PROBLEMS_MAX);
+        if more > 0 {
+            problems.push(Problem::new(
+                "",
+                format!("{more} more problems are not told"),
+            ));
+        }
+        return Err(problems);
     }
     finish(pod, origin, warnings)
 }

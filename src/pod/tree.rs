@@ -1,19 +1,21 @@
-//! Bytes to a JSON tree: the only file here that names a YAML reader.
+//! Bytes to a JSON tree, and where everything stands in them: the only file here that names a YAML reader.
+//!
+//! The YAML reader tells neither positions nor whether a scalar was in quotes. But it lends texts out of the input, and
+//! so their place in it is known, and what stands around them. It lends numbers only to those who ask for a text, and
+//! who asks for a text must know that there is one: therefore a document is read twice, first for its shape alone.
 
-use std::cell::Cell;
-use std::fmt;
+use serde::de::DeserializeSeed;
+use serde_json::Value;
 
-use serde::de::{DeserializeSeed, Deserializer, Error, MapAccess, SeqAccess, Visitor};
-use serde_json::{Map, Value};
-
+use super::build::Build;
+use super::marks::{Mark, line_of};
+use super::shape::Shape;
 use super::{MANIFEST_BYTES_MAX, Problem};
 
-/// More values than this in one manifest are refused: a bomb of aliases would fill the memory. The largest manifests
-/// that people write have some thousands.
-const NODES_MAX: u32 = 200_000;
 /// Empty documents that are skipped; a file of nothing but `---` would otherwise be read for long.
 const DOCUMENTS_MAX: usize = 16;
 
+<<<<<<< HEAD
 /// The one document of a manifest. JSON when it begins with `{`, else YAML.
 pub(super) fn read(bytes: &[u8]) -> Result<Value, Problem> {
     let text = text(bytes)?;
@@ -42,6 +44,26 @@ pub(super) fn read_all(bytes: &[u8], max: usize) -> Result<Vec<Value>, Problem> 
 }
 
 fn text(bytes: &[u8]) -> Result<&str, Problem> {
+=======
+/// The one document of a manifest.
+#[derive(Debug, Default)]
+pub(super) struct Document<'a> {
+    pub(super) value: Value,
+    mark: Mark,
+    text: &'a str,
+}
+
+impl Document<'_> {
+    /// The line of a field, or of the nearest above it that is there.
+    pub(super) fn line(&self, path: &str) -> Option<u32> {
+        let at = self.mark.find(path)?;
+        Some(line_of(self.text, at))
+    }
+}
+
+/// Reads the one document of a manifest: JSON when it begins with `{`, else YAML.
+pub(super) fn read(bytes: &[u8]) -> Result<Document<'_>, Problem> {
+>>>>>>> 0fa548b (Read scalars as Kubernetes does, and tell the line of each fault)
     if bytes.len() > MANIFEST_BYTES_MAX {
         let text = format!(
             "the file has {} bytes; a manifest has at most {MANIFEST_BYTES_MAX}",
@@ -86,25 +108,39 @@ fn at_line(problem: Problem, line: usize) -> Problem {
     }
 }
 
-fn json(text: &str) -> Result<Value, Problem> {
-    let nodes = Cell::new(0);
+fn json(text: &str) -> Result<Document<'_>, Problem> {
+    let build = Build::new(text, None);
     let mut reader = serde_json::Deserializer::from_str(text);
-    let tree = Tree { nodes: &nodes }.deserialize(&mut reader);
+    let tree = build.deserialize(&mut reader);
     let tree = tree.and_then(|tree| reader.end().map(|()| tree));
-    tree.map_err(|e| {
-        let line = e.line();
+    let (value, mark) = tree.map_err(|e| {
+        let line = build.line().unwrap_or(e.line());
         at_line(Problem::new("", format!("not valid JSON: {e}")), line)
-    })
+    })?;
+    Ok(Document { value, mark, text })
 }
 
+<<<<<<< HEAD
 fn yaml(text: &str, max: usize, take: &mut dyn FnMut(Value) -> bool) -> Result<(), Problem> {
     let nodes = Cell::new(0);
+=======
+fn yaml(text: &str) -> Result<Document<'_>, Problem> {
+    let invalid = |e: serde_yaml::Error, line: Option<usize>| {
+        let line = line.or(e.location().map(|place| place.line()));
+        at_line(
+            Problem::new("", format!("not valid YAML: {e}")),
+            line.unwrap_or_default(),
+        )
+    };
+    let mut found = None;
+>>>>>>> 0fa548b (Read scalars as Kubernetes does, and tell the line of each fault)
     for (count, document) in serde_yaml::Deserializer::from_str(text).enumerate() {
         if count >= max {
             return Err(
                 Problem::new("", "too many documents in one file").hint("one file holds one pod")
             );
         }
+<<<<<<< HEAD
         let tree = Tree { nodes: &nodes }.deserialize(document).map_err(|e| {
             let line = e.location().map_or(0, |place| place.line());
             at_line(Problem::new("", format!("not valid YAML: {e}")), line)
@@ -114,6 +150,32 @@ fn yaml(text: &str, max: usize, take: &mut dyn FnMut(Value) -> bool) -> Result<(
         }
     }
     Ok(())
+=======
+        let shape = Shape::default();
+        shape.deserialize(document).map_err(|e| invalid(e, None))?;
+        if shape.is_null() {
+            continue;
+        }
+        if found.replace((count, shape)).is_some() {
+            let problem = Problem::new("", "a second document begins here");
+            return Err(at_line(
+                problem.hint("one file holds one pod: split the file"),
+                second_document(text),
+            ));
+        }
+    }
+    let Some((count, shape)) = found else {
+        return Ok(Document::default());
+    };
+    let Some(document) = serde_yaml::Deserializer::from_str(text).nth(count) else {
+        return Ok(Document::default());
+    };
+    let build = Build::new(text, Some(&shape));
+    let (value, mark) = build
+        .deserialize(document)
+        .map_err(|e| invalid(e, build.line()))?;
+    Ok(Document { value, mark, text })
+>>>>>>> 0fa548b (Read scalars as Kubernetes does, and tell the line of each fault)
 }
 
 /// The line of the last `---` before the second document with content; 0 when unsure.
@@ -134,116 +196,4 @@ fn second_document(text: &str) -> usize {
         }
     }
     0
-}
-
-/// Builds the tree and counts its nodes. Repeated keys are refused: the kubelet takes the last one in silence.
-#[derive(Clone, Copy)]
-struct Tree<'a> {
-    nodes: &'a Cell<u32>,
-}
-
-impl<'de> DeserializeSeed<'de> for Tree<'_> {
-    type Value = Value;
-
-    fn deserialize<D: Deserializer<'de>>(self, reader: D) -> Result<Value, D::Error> {
-        self.nodes.set(self.nodes.get() + 1);
-        if self.nodes.get() > NODES_MAX {
-            return Err(D::Error::custom(format!("more than {NODES_MAX} values")));
-        }
-        reader.deserialize_any(self)
-    }
-}
-
-impl<'de> Visitor<'de> for Tree<'_> {
-    type Value = Value;
-
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("a plain value, a list or a mapping")
-    }
-
-    fn visit_unit<E>(self) -> Result<Value, E> {
-        Ok(Value::Null)
-    }
-
-    fn visit_none<E>(self) -> Result<Value, E> {
-        Ok(Value::Null)
-    }
-
-    fn visit_some<D: Deserializer<'de>>(self, reader: D) -> Result<Value, D::Error> {
-        self.deserialize(reader)
-    }
-
-    fn visit_bool<E>(self, value: bool) -> Result<Value, E> {
-        Ok(Value::Bool(value))
-    }
-
-    fn visit_i64<E>(self, value: i64) -> Result<Value, E> {
-        Ok(Value::from(value))
-    }
-
-    fn visit_u64<E>(self, value: u64) -> Result<Value, E> {
-        Ok(Value::from(value))
-    }
-
-    fn visit_f64<E: Error>(self, value: f64) -> Result<Value, E> {
-        if value.is_finite() {
-            Ok(Value::from(value))
-        } else {
-            Err(E::custom("a number that is not finite"))
-        }
-    }
-
-    fn visit_str<E>(self, value: &str) -> Result<Value, E> {
-        Ok(Value::from(value))
-    }
-
-    fn visit_string<E>(self, value: String) -> Result<Value, E> {
-        Ok(Value::from(value))
-    }
-
-    fn visit_seq<A: SeqAccess<'de>>(self, mut items: A) -> Result<Value, A::Error> {
-        let mut list = Vec::new();
-        while let Some(item) = items.next_element_seed(self)? {
-            list.push(item);
-        }
-        Ok(Value::Array(list))
-    }
-
-    fn visit_map<A: MapAccess<'de>>(self, mut entries: A) -> Result<Value, A::Error> {
-        let mut map = Map::new();
-        while let Some(key) = entries.next_key_seed(self)? {
-            let key = match key {
-                Value::String(key) => key,
-                Value::Bool(_) | Value::Number(_) => key.to_string(),
-                Value::Null | Value::Array(_) | Value::Object(_) => {
-                    return Err(A::Error::custom("a key that is not a plain value"));
-                }
-            };
-            let value = entries.next_value_seed(self)?;
-            if map.contains_key(&key) {
-                let key: String = key.chars().take(100).collect();
-                return Err(A::Error::custom(format!("the key {key:?} is there twice")));
-            }
-            map.insert(key, value);
-        }
-        merge(map).map(Value::Object).map_err(A::Error::custom)
-    }
-}
-
-/// Resolves `<<`: the mapping's own keys win, then those of the earlier merged mapping.
-fn merge(mut map: Map<String, Value>) -> Result<Map<String, Value>, &'static str> {
-    let merged = match map.remove("<<") {
-        None => return Ok(map),
-        Some(Value::Array(list)) => list,
-        Some(one) => vec![one],
-    };
-    for part in merged {
-        let Value::Object(part) = part else {
-            return Err("\"<<\" merges something that is not a mapping");
-        };
-        for (key, value) in part {
-            map.entry(key).or_insert(value);
-        }
-    }
-    Ok(map)
 }

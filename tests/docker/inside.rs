@@ -151,9 +151,9 @@ fn the_last_words_of_a_container() {
 #[ignore = "needs dockerd"]
 fn the_hosts_network_and_the_size_of_logs() {
     let agent = Agent::started("hostnet");
-    agent.put("n.yaml", &pod("n", FOREVER, "  hostNetwork: true\n"));
-    let id = agent.wait_running("n", "c");
-    let sandbox = agent.wait_running("n", "POD");
+    agent.put("net.yaml", &pod("net", FOREVER, "  hostNetwork: true\n"));
+    let id = agent.wait_running("net", "c");
+    let sandbox = agent.wait_running("net", "POD");
     assert_eq!(
         engine::inspect(&sandbox)["HostConfig"]["NetworkMode"],
         "host"

@@ -39,7 +39,7 @@ fn each_bad_manifest_is_told_and_no_other_pod_notices() {
         ),
         (
             "two.yaml",
-            format!("{good}---\n{}", sleeper("y")),
+            format!("{good}---\n{}", sleeper("z")),
             "document",
         ),
         (
@@ -106,11 +106,11 @@ fn a_taken_port_is_named_and_used_when_free() {
 fn a_missing_image_is_waited_for() {
     let agent = Agent::started("noimage");
     let image = format!("staticlet-test-{}:1", std::process::id());
-    let text = sleeper("n").replace("busybox:1", &image);
+    let text = sleeper("one").replace("busybox:1", &image);
     agent.put("n.yaml", &text);
     agent.wait_status("ErrImageNeverPull");
     let pulled = text
-        .replace("name: n", "name: m")
+        .replace("name: one", "name: two")
         .replace("Never", "IfNotPresent");
     agent.put("m.yaml", &pulled);
     eventually(&agent, "the pull fails", Duration::from_secs(60), || {
@@ -124,7 +124,7 @@ fn a_missing_image_is_waited_for() {
         None,
     );
     eventually(&agent, "both run", Duration::from_secs(60), || {
-        agent.running("n", "c").len() == 1 && agent.running("m", "c").len() == 1
+        agent.running("one", "c").len() == 1 && agent.running("two", "c").len() == 1
     });
     drop(agent);
     engine::call("DELETE", &format!("/images/{image}?force=1"), None);

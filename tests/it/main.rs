@@ -30,3 +30,4 @@ mod tidy;
 mod tls;
 mod url;
 mod wire;
+mod yaml;

@@ -7,7 +7,7 @@ fn a_slow_writer_is_waited_for() {
     let mut world = World::new();
     world.look();
     let path = world.file("a.yaml");
-    let whole = format!("{}  - name: side\n    image: y\n", pod("a", "x"));
+    let whole = format!("{}  - name: side\n    image: z\n", pod("a", "x"));
     let writer = std::thread::spawn(move || {
         let mut file = fs::File::create(path).unwrap();
         for line in whole.lines() {
@@ -56,7 +56,7 @@ fn a_file_that_is_held_open_is_read_when_it_is_quiet() {
     assert_eq!(names(world.look_after(SECOND * 4)), ["a"]);
     file.write_all(b"  - name: side\n").unwrap();
     assert_eq!(containers(world.look()), 1, "again it is waited for");
-    file.write_all(b"    image: y\n").unwrap();
+    file.write_all(b"    image: z\n").unwrap();
     drop(file);
     assert_eq!(containers(world.look()), 2, "a close ends the wait");
 }
