@@ -14,25 +14,28 @@ const PODS_MAX: usize = 1000;
 /// Everything that is wrong with any of them.
 pub fn read_list(bytes: &[u8], origin: &Origin) -> Result<Vec<Reading>, Vec<Problem>> {
     let one = |problem| vec![problem];
-    let documents = tree::read_all(bytes, PODS_MAX).map_err(one)?;
+    let mut documents = tree::read_all(bytes, PODS_MAX).map_err(one)?;
     let several = documents.len() > 1;
     if documents.is_empty() {
         return Err(one(Problem::new("", "it is empty")
             .hint("a PodList without items stops all pods of this source")));
     }
     let mut pods = Vec::new();
-    for (at, document) in documents.into_iter().enumerate() {
+    for (at, document) in documents.iter_mut().enumerate() {
+        let value = std::mem::take(&mut document.value);
+        let document = &*document;
         let place = if several {
             format!("document {}", at + 1)
         } else {
             String::new()
         };
-        match items(document) {
+        match items(value) {
             Ok(items) => pods.extend(items.into_iter().enumerate().map(|(at, item)| {
                 let comma = if several { ", " } else { "" };
-                (format!("{place}{comma}items[{at}]"), item)
+                let inside = format!("items[{at}]");
+                (format!("{place}{comma}{inside}"), item, document, inside)
             })),
-            Err(document) => pods.push((place, document)),
+            Err(value) => pods.push((place, value, document, String::new())),
         }
     }
     if pods.len() > PODS_MAX {
@@ -40,8 +43,9 @@ pub fn read_list(bytes: &[u8], origin: &Origin) -> Result<Vec<Reading>, Vec<Prob
         return Err(one(Problem::new("", text)));
     }
     let (mut readings, mut problems) = (Vec::new(), Vec::new());
-    for (place, pod) in pods {
-        match read::from_tree(pod, origin) {
+    for (place, pod, document, inside) in pods {
+        let line = |path: &str| document.line(&format!("{inside}.{path}"));
+        match read::from_tree(pod, origin, &line) {
             Ok(reading) => readings.push(reading),
             Err(found) => {
                 problems.extend(found.into_iter().map(|problem| at_place(&place, problem)))

@@ -10,11 +10,8 @@ mod defaults;
 mod fields;
 mod identity;
 mod images;
-<<<<<<< HEAD
 mod list;
-=======
 mod marks;
->>>>>>> 0fa548b (Read scalars as Kubernetes does, and tell the line of each fault)
 mod names;
 mod probes;
 mod problem;

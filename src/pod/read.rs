@@ -25,16 +25,17 @@ pub(super) const DUMPED: &[&str] = &[
 /// # Errors
 /// Everything that is wrong with it, as far as it can be found in one pass.
 pub fn read(bytes: &[u8], origin: &Origin) -> Result<Reading, Vec<Problem>> {
-<<<<<<< HEAD
-    let value = tree::read(bytes).map_err(|problem| vec![problem])?;
-    from_tree(value, origin)
-}
-
-/// The same from a tree.
-pub(super) fn from_tree(value: Value, origin: &Origin) -> Result<Reading, Vec<Problem>> {
-=======
     let mut document = tree::read(bytes).map_err(|problem| vec![problem])?;
     let value = std::mem::take(&mut document.value);
+    from_tree(value, origin, &|path| document.line(path))
+}
+
+/// The same from a tree; `line` tells where a field stands.
+pub(super) fn from_tree(
+    value: Value,
+    origin: &Origin,
+    line: &dyn Fn(&str) -> Option<u32>,
+) -> Result<Reading, Vec<Problem>> {
     let mut reading = judge(value, origin);
     let problems = match &mut reading {
         Ok(reading) => &mut reading.warnings,
@@ -42,14 +43,13 @@ pub(super) fn from_tree(value: Value, origin: &Origin) -> Result<Reading, Vec<Pr
     };
     for problem in problems {
         if problem.line.is_none() && !problem.path.is_empty() {
-            problem.line = document.line(&problem.path);
+            problem.line = line(&problem.path);
         }
     }
     reading
 }
 
 fn judge(value: Value, origin: &Origin) -> Result<Reading, Vec<Problem>> {
->>>>>>> 0fa548b (Read scalars as Kubernetes does, and tell the line of each fault)
     let mut map = one_pod(value).map_err(|problem| vec![problem])?;
     map.remove("status");
     if let Some(metadata) = map.get_mut("metadata").and_then(Value::as_object_mut) {

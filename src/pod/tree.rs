@@ -15,37 +15,7 @@ use super::{MANIFEST_BYTES_MAX, Problem};
 /// Empty documents that are skipped; a file of nothing but `---` would otherwise be read for long.
 const DOCUMENTS_MAX: usize = 16;
 
-<<<<<<< HEAD
-/// The one document of a manifest. JSON when it begins with `{`, else YAML.
-pub(super) fn read(bytes: &[u8]) -> Result<Value, Problem> {
-    let text = text(bytes)?;
-    let (mut documents, mut second) = (Vec::new(), false);
-    parse(text, DOCUMENTS_MAX, &mut |tree| {
-        second |= !documents.is_empty();
-        documents.push(tree);
-        !second
-    })?;
-    if second {
-        let problem = Problem::new("", "a second document begins here");
-        let problem = problem.hint("one file holds one pod: split the file");
-        return Err(at_line(problem, second_document(text)));
-    }
-    Ok(documents.pop().unwrap_or(Value::Null))
-}
-
-/// Every document that is not empty, of at most so many.
-pub(super) fn read_all(bytes: &[u8], max: usize) -> Result<Vec<Value>, Problem> {
-    let mut documents = Vec::new();
-    parse(text(bytes)?, max, &mut |tree| {
-        documents.push(tree);
-        true
-    })?;
-    Ok(documents)
-}
-
-fn text(bytes: &[u8]) -> Result<&str, Problem> {
-=======
-/// The one document of a manifest.
+/// One document.
 #[derive(Debug, Default)]
 pub(super) struct Document<'a> {
     pub(super) value: Value,
@@ -61,9 +31,24 @@ impl Document<'_> {
     }
 }
 
-/// Reads the one document of a manifest: JSON when it begins with `{`, else YAML.
+/// The one document of a manifest. JSON when it begins with `{`, else YAML.
 pub(super) fn read(bytes: &[u8]) -> Result<Document<'_>, Problem> {
->>>>>>> 0fa548b (Read scalars as Kubernetes does, and tell the line of each fault)
+    let text = text(bytes)?;
+    let mut documents = parse(text, DOCUMENTS_MAX, 2)?;
+    if documents.len() > 1 {
+        let problem = Problem::new("", "a second document begins here");
+        let problem = problem.hint("one file holds one pod: split the file");
+        return Err(at_line(problem, second_document(text)));
+    }
+    Ok(documents.pop().unwrap_or_default())
+}
+
+/// Every document that is not empty, of at most so many.
+pub(super) fn read_all(bytes: &[u8], max: usize) -> Result<Vec<Document<'_>>, Problem> {
+    parse(text(bytes)?, max, max)
+}
+
+fn text(bytes: &[u8]) -> Result<&str, Problem> {
     if bytes.len() > MANIFEST_BYTES_MAX {
         let text = format!(
             "the file has {} bytes; a manifest has at most {MANIFEST_BYTES_MAX}",
@@ -83,14 +68,12 @@ pub(super) fn read(bytes: &[u8]) -> Result<Document<'_>, Problem> {
     Ok(text.strip_prefix('\u{feff}').unwrap_or(text))
 }
 
-/// Gives each document that is not empty to `take`, until that has enough.
-fn parse(text: &str, max: usize, take: &mut dyn FnMut(Value) -> bool) -> Result<(), Problem> {
+/// The documents that are not empty: of at most `max`, until there are `enough`.
+fn parse(text: &str, max: usize, enough: usize) -> Result<Vec<Document<'_>>, Problem> {
     let read = if text.trim_start().starts_with('{') {
-        json(text).map(|tree| {
-            take(tree);
-        })
+        json(text).map(|document| vec![document])
     } else {
-        yaml(text, max, take)
+        yaml(text, max, enough)
     };
     read.map_err(|problem| {
         if text.contains("{{") && problem.hint.is_empty() {
@@ -120,62 +103,34 @@ fn json(text: &str) -> Result<Document<'_>, Problem> {
     Ok(Document { value, mark, text })
 }
 
-<<<<<<< HEAD
-fn yaml(text: &str, max: usize, take: &mut dyn FnMut(Value) -> bool) -> Result<(), Problem> {
-    let nodes = Cell::new(0);
-=======
-fn yaml(text: &str) -> Result<Document<'_>, Problem> {
+fn yaml(text: &str, max: usize, enough: usize) -> Result<Vec<Document<'_>>, Problem> {
     let invalid = |e: serde_yaml::Error, line: Option<usize>| {
         let line = line.or(e.location().map(|place| place.line()));
-        at_line(
-            Problem::new("", format!("not valid YAML: {e}")),
-            line.unwrap_or_default(),
-        )
+        let problem = Problem::new("", format!("not valid YAML: {e}"));
+        at_line(problem, line.unwrap_or_default())
     };
-    let mut found = None;
->>>>>>> 0fa548b (Read scalars as Kubernetes does, and tell the line of each fault)
-    for (count, document) in serde_yaml::Deserializer::from_str(text).enumerate() {
+    let documents = || serde_yaml::Deserializer::from_str(text);
+    let mut found = Vec::new();
+    for (count, (first, second)) in documents().zip(documents()).enumerate() {
         if count >= max {
             return Err(
                 Problem::new("", "too many documents in one file").hint("one file holds one pod")
             );
         }
-<<<<<<< HEAD
-        let tree = Tree { nodes: &nodes }.deserialize(document).map_err(|e| {
-            let line = e.location().map_or(0, |place| place.line());
-            at_line(Problem::new("", format!("not valid YAML: {e}")), line)
-        })?;
-        if !tree.is_null() && !take(tree) {
-            break;
-        }
-    }
-    Ok(())
-=======
         let shape = Shape::default();
-        shape.deserialize(document).map_err(|e| invalid(e, None))?;
+        shape.deserialize(first).map_err(|e| invalid(e, None))?;
         if shape.is_null() {
             continue;
         }
-        if found.replace((count, shape)).is_some() {
-            let problem = Problem::new("", "a second document begins here");
-            return Err(at_line(
-                problem.hint("one file holds one pod: split the file"),
-                second_document(text),
-            ));
+        let build = Build::new(text, Some(&shape));
+        let tree = build.deserialize(second);
+        let (value, mark) = tree.map_err(|e| invalid(e, build.line()))?;
+        found.push(Document { value, mark, text });
+        if found.len() >= enough {
+            break;
         }
     }
-    let Some((count, shape)) = found else {
-        return Ok(Document::default());
-    };
-    let Some(document) = serde_yaml::Deserializer::from_str(text).nth(count) else {
-        return Ok(Document::default());
-    };
-    let build = Build::new(text, Some(&shape));
-    let (value, mark) = build
-        .deserialize(document)
-        .map_err(|e| invalid(e, build.line()))?;
-    Ok(Document { value, mark, text })
->>>>>>> 0fa548b (Read scalars as Kubernetes does, and tell the line of each fault)
+    Ok(found)
 }
 
 /// The line of the last `---` before the second document with content; 0 when unsure.
