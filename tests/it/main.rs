@@ -29,5 +29,6 @@ mod status;
 mod tidy;
 mod tls;
 mod url;
+mod verdict;
 mod wire;
 mod yaml;

@@ -9,7 +9,10 @@ use crate::pod::rules::{Out, invalid, list, required, subdomain, text};
 
 pub(super) fn check(spec: &Value, out: Out) {
     let servers = list(&spec["dnsConfig"], "nameservers");
-    if text(spec, "dnsPolicy") == "None" && servers.is_empty() {
+    if text(spec, "dnsPolicy") == "None" && spec["dnsConfig"].is_null() {
+        let text = "Required value: must provide `dnsConfig` when `dnsPolicy` is None";
+        out.push(Problem::new("spec.dnsConfig", text));
+    } else if text(spec, "dnsPolicy") == "None" && servers.is_empty() {
         let text =
             "Required value: must provide at least one DNS nameserver when `dnsPolicy` is None";
         out.push(Problem::new("spec.dnsConfig.nameservers", text));
