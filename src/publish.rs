@@ -20,7 +20,7 @@ use crate::state::{
 };
 use crate::status::{Case, Reason, pod_status, reasons};
 use crate::sys::files::{self, Durable};
-use crate::sys::{Error, Kind, Now, Result, Wall};
+use crate::sys::{Error, Kind, Now, Result, Wall, json};
 
 /// A file larger than this is not ours: 500 pods with the largest manifests are below a tenth of it.
 const FILE_BYTES_MAX: usize = 512 * 1024 * 1024;
@@ -336,7 +336,7 @@ pub fn path(run_dir: &str) -> PathBuf {
 pub fn read(path: &Path) -> Result<Published> {
     let text = files::read_bounded(path, FILE_BYTES_MAX)?;
     let doing = || format!("read {}", path.display());
-    serde_json::from_slice(&text).map_err(|error| Error::new(doing(), Kind::Garbled, error))
+    json::read(&text).map_err(|error| Error::new(doing(), Kind::Garbled, error))
 }
 
 /// Every pod that is wanted, in its wanted version, and every other pod that is still there.

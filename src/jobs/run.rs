@@ -5,7 +5,7 @@ use std::io::Read;
 use log::error;
 
 use super::{Request, events, fetch, keep, pod, probe, pull};
-use crate::sys::{self, Error, Kind};
+use crate::sys::{self, Error, Kind, json};
 
 /// A request holds one pod, whose manifest is at most 1 MiB; quoting and labels make it larger.
 const REQUEST_BYTES_MAX: u64 = 16 * 1024 * 1024;
@@ -51,5 +51,5 @@ fn read_request() -> sys::Result<Request> {
         .take(REQUEST_BYTES_MAX)
         .read_to_end(&mut text)
         .map_err(|e| Error::io(doing, &e))?;
-    serde_json::from_slice(&text).map_err(|e| Error::new(doing, Kind::Garbled, e))
+    json::read(&text).map_err(|e| Error::new(doing, Kind::Garbled, e))
 }

@@ -28,6 +28,7 @@ pub use images::ImageRef;
 pub use list::read_list;
 pub use names::{ContainerName, PodKey, PodUid, SpecHash};
 pub use problem::Problem;
+pub use quantity::{larger as larger_quantity, sum as sum_of_quantities};
 pub use read::read;
 pub use table::{FieldRow, field_table};
 

@@ -12,6 +12,11 @@ pub(super) struct Amount {
     binary: bool,
 }
 
+const NOTHING: Amount = Amount {
+    milli: 0,
+    binary: false,
+};
+
 /// Reads a quantity; `None` when it is none, or beyond what a machine can have.
 pub(super) fn parse(text: &str) -> Option<Amount> {
     let (negative, text) = match text.as_bytes().first()? {
@@ -81,6 +86,26 @@ pub(super) fn canonical(amount: Amount) -> String {
     format!("{whole}{}", names.get(at).copied().unwrap_or_default())
 }
 
+/// Two quantities together, written like the first unless that is zero. One that is none counts as nothing.
+pub fn sum(first: &str, second: &str) -> String {
+    let [first, second] = [first, second].map(|text| parse(text).unwrap_or(NOTHING));
+    let binary = if first.milli == 0 {
+        second.binary
+    } else {
+        first.binary
+    };
+    canonical(Amount {
+        milli: first.milli.saturating_add(second.milli),
+        binary,
+    })
+}
+
+/// The larger of two quantities, the first if they are equal.
+pub fn larger<'a>(first: &'a str, second: &'a str) -> &'a str {
+    let [a, b] = [first, second].map(|text| parse(text).unwrap_or(NOTHING));
+    if b.milli > a.milli { second } else { first }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -103,6 +128,11 @@ mod tests {
         ] {
             assert_eq!(canonical(parse(given).unwrap()), wanted, "{given}");
         }
+        assert_eq!(sum("64Mi", "123456789"), "190565653");
+        assert_eq!(sum("123456789", "64Mi"), "190565653");
+        assert_eq!(sum("0", "64Mi"), "64Mi");
+        assert_eq!(sum("300Mi", "74Mi"), "374Mi");
+        assert_eq!(larger("1Gi", "1G"), "1Gi");
         for bad in [
             "", "m", "1.2.3", "1 Gi", "1GB", "9999E", "1e99", "abc", "1e-99", "0x10", "+", "é",
         ] {

@@ -152,7 +152,7 @@ impl One<'_> {
                 resources.requests.clone().filter(|asked| !asked.is_empty())
             }),
             resources: newest.and_then(|_| self.spec?.resources.clone()),
-            volume_mounts: newest.and_then(|_| self.volume_mounts()),
+            volume_mounts: self.volume_mounts(),
             ..ContainerStatus::default()
         }
     }

@@ -12,6 +12,7 @@ mod init;
 mod phase;
 mod pod;
 mod reasons;
+mod resources;
 mod table;
 
 pub use backoff::crash_wait;

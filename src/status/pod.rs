@@ -3,6 +3,7 @@
 use k8s_openapi::api::core::v1::{HostIP, PodIP, PodSpec, PodStatus};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 
+use super::resources::pod_resources;
 use super::{conditions, containers, phase};
 use crate::pod::{PodKey, PodUid, ValidPod};
 use crate::state::{ContainerState, Node, ObservedPod, PodMemory};
@@ -69,6 +70,7 @@ pub fn pod_status(case: &Case<'_>) -> PodStatus {
     let ips = pod_ips(case, phase);
     let host_ip = (!case.node.ip.is_empty()).then(|| case.node.ip.clone());
     let seen = || time(case.memory.map_or(case.now.wall, |memory| memory.seen));
+    let asked = case.spec().map(pod_resources);
     PodStatus {
         phase: Some(phase.as_str().to_owned()),
         conditions: Some(conditions),
@@ -81,6 +83,8 @@ pub fn pod_status(case: &Case<'_>) -> PodStatus {
             .and_then(|previous| previous.start_time.clone())
             .or_else(|| Some(seen())),
         qos_class: qos_class(case),
+        allocated_resources: asked.as_ref().and_then(|asked| asked.requests.clone()),
+        resources: asked,
         init_container_statuses: (!init.is_empty()).then_some(init),
         container_statuses: Some(statuses),
         ..PodStatus::default()

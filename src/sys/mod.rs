@@ -7,6 +7,7 @@ mod child;
 mod clock;
 mod error;
 pub mod files;
+pub mod json;
 mod lock;
 mod poll;
 mod signals;

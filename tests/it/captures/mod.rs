@@ -7,6 +7,7 @@
 
 mod fields;
 mod recorded;
+mod status;
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
