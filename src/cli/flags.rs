@@ -31,12 +31,32 @@ pub(super) const HONOURED: &[(&str, &str, &str)] = &[
     (
         "manifest-url",
         "URL",
-        "a Pod, a PodList or a YAML stream of them, by HTTP",
+        "a Pod, a PodList or a YAML stream of them, by HTTP or HTTPS",
     ),
     (
         "manifest-url-header",
         "KEY:VALUE",
         "header of those requests; may be repeated",
+    ),
+    (
+        "manifest-url-ca-file",
+        "FILE",
+        "CA certificates of that server; default: the machine's",
+    ),
+    (
+        "manifest-url-client-cert",
+        "FILE",
+        "client certificate shown to that server",
+    ),
+    (
+        "manifest-url-client-key",
+        "FILE",
+        "its key; default: the same file",
+    ),
+    (
+        "manifest-url-sha256",
+        "HEX",
+        "run nothing else than the answer of this digest",
     ),
     (
         "http-check-frequency",

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::{Given, values};
-use crate::sources::{UrlSettings, shown_url};
+use crate::sources::{UrlSettings, UrlTrust, shown_url};
 
 /// As in the kubelet.
 const HTTP_CHECK: Duration = Duration::from_secs(20);
@@ -16,6 +16,7 @@ impl Given<'_> {
     pub(super) fn manifest_url(&mut self) -> Option<UrlSettings> {
         let check = self.http_check();
         let headers = self.headers();
+        let trust = self.trust();
         let (name, url) = self.either("manifest-url", "staticPodURL")?;
         if url.is_empty() {
             return None;
@@ -27,6 +28,7 @@ impl Given<'_> {
         Some(UrlSettings {
             url,
             headers,
+            trust,
             check,
         })
     }
@@ -38,6 +40,33 @@ impl Given<'_> {
             time if time < Duration::from_millis(100) => Err("the least is 100ms".to_owned()),
             time => Ok(time),
         })
+    }
+
+    fn trust(&mut self) -> UrlTrust {
+        let file = |given: &Self, flag: &str| {
+            let path = given.flag(flag).filter(|path| !path.is_empty());
+            path.map(str::to_owned)
+        };
+        let certificate = file(self, "manifest-url-client-cert");
+        let key = file(self, "manifest-url-client-key");
+        if key.is_some() && certificate.is_none() {
+            let text = "--manifest-url-client-key needs a --manifest-url-client-cert";
+            self.problems.push(text.to_owned());
+        }
+        let sha256 = self.checked(("manifest-url-sha256", ""), None, |text| {
+            let hex = text.strip_prefix("sha256:").unwrap_or(text).to_lowercase();
+            match hex.len() {
+                0 => Ok(None),
+                64 if hex.bytes().all(|byte| byte.is_ascii_hexdigit()) => Ok(Some(hex)),
+                _ => Err("must be 64 hex digits, as sha256sum prints them".to_owned()),
+            }
+        });
+        UrlTrust {
+            ca_file: file(self, "manifest-url-ca-file"),
+            // A combined file is usual.
+            identity: certificate.map(|path| (path.clone(), key.unwrap_or(path))),
+            sha256,
+        }
     }
 
     /// Flags are `Key:value,Key:value`, and take the place of those in the file; no value is ever shown.
@@ -74,10 +103,9 @@ fn is_token(text: &str) -> bool {
 
 fn is_url(url: &str) -> Result<(), String> {
     let rest = match url.split_once("://") {
-        Some(("http", rest)) => rest,
-        Some(("https", _)) => return Err("https is not in this version yet".to_owned()),
+        Some(("http" | "https", rest)) => rest,
         Some(("file", _)) => return Err("files are given with --pod-manifest-path".to_owned()),
-        Some(_) | None => return Err("must begin with http://".to_owned()),
+        Some(_) | None => return Err("must begin with http:// or https://".to_owned()),
     };
     let host = rest.split(['/', '?', '#']).next().unwrap_or_default();
     if host.is_empty() || url.bytes().any(|byte| byte <= b' ' || byte == 0x7f) {

@@ -9,6 +9,7 @@ use std::io::Read;
 use std::time::Duration;
 
 use ureq::Agent;
+use ureq::config::Config;
 use ureq::http::{HeaderMap, HeaderName, HeaderValue, Request, Response, Uri};
 
 use super::report::say;
@@ -16,7 +17,8 @@ use super::run::Outcome;
 use crate::pod::MANIFEST_BYTES_MAX;
 use crate::sources::{FetchRequest, Tags, shown_url};
 use crate::state::{FailReason, Fetched, Report};
-use crate::sys::{self, Mono};
+use crate::sys::tls::{self, Identity, Tls, Trust};
+use crate::sys::{self, Mono, files};
 
 /// For the whole exchange, redirects and all; as in the kubelet.
 pub(super) const FETCH_TIMEOUT: Duration = Duration::from_secs(10);
@@ -27,6 +29,9 @@ const REDIRECTS_MAX: usize = 10;
 /// Text of one line to the agent: quoted it is up to six times as long, and a line has at most 64 KiB.
 const PART_BYTES: usize = 8 * 1024;
 
+/// A whole CA bundle is below a quarter of it.
+const PEM_BYTES_MAX: usize = 1 << 20;
+
 /// How an exchange ended well.
 enum Answer {
     New(String, Tags),
@@ -35,10 +40,12 @@ enum Answer {
 
 /// Asks, and says what came of it.
 pub(super) fn run(request: &FetchRequest) -> Outcome {
+    // Keys are for root's eyes: read before root is given up.
+    let tls = trusts(request);
     if !sys::drop_privileges() {
         return Outcome::Failed;
     }
-    match fetch(request) {
+    match tls.and_then(|tls| fetch(request, &tls)) {
         Ok(Answer::Unchanged) => say(&Report::Fetched(Fetched::Unchanged)),
         Ok(Answer::New(text, tags)) => {
             let mut rest = text.as_str();
@@ -67,18 +74,55 @@ pub(super) fn run(request: &FetchRequest) -> Outcome {
     Outcome::Done
 }
 
-fn fetch(request: &FetchRequest) -> Result<Answer, String> {
-    let headers = headers(request)?;
-    let until = sys::now().mono.after(FETCH_TIMEOUT);
-    let agent: Agent = Agent::config_builder()
+/// The files that say whom to trust.
+fn trusts(request: &FetchRequest) -> Result<Tls, String> {
+    let read = |path: &String| {
+        let text = files::read_bounded(path.as_ref(), PEM_BYTES_MAX);
+        text.map_err(|error| error.to_string())
+    };
+    let trust = &request.trust;
+    let identity = match &trust.identity {
+        None => None,
+        Some((certificates, key)) => Some(Identity {
+            certificates: read(certificates)?,
+            key: read(key)?,
+        }),
+    };
+    Ok(Tls {
+        trust: match &trust.ca_file {
+            Some(path) => Trust::Roots(read(path)?),
+            None => Trust::Machine,
+        },
+        identity,
+        server_name: None,
+    })
+}
+
+/// Without TLS nobody's certificates are needed.
+fn agent(url: &str, tls: &Tls) -> Result<Agent, String> {
+    let config: Config = Agent::config_builder()
         .http_status_as_error(false)
         .max_redirects(0)
         .max_redirects_will_error(false)
         .user_agent(concat!("staticlet/", env!("CARGO_PKG_VERSION")))
-        .build()
-        .into();
+        .build();
+    if url.starts_with("https:") {
+        tls::agent(config, tls).map_err(|error| error.to_string())
+    } else {
+        Ok(config.into())
+    }
+}
+
+fn fetch(request: &FetchRequest, tls: &Tls) -> Result<Answer, String> {
+    let headers = headers(request)?;
+    let until = sys::now().mono.after(FETCH_TIMEOUT);
     let mut url = request.url.clone();
     let home = server(&url);
+    // Nobody else gets to see who we are.
+    let strangers = Tls {
+        identity: None,
+        ..tls.clone()
+    };
     for _ in 0..=REDIRECTS_MAX {
         let at = place(&url, request);
         let same = server(&url) == home;
@@ -87,11 +131,15 @@ fn fetch(request: &FetchRequest) -> Result<Answer, String> {
         } else {
             HeaderMap::new()
         };
+        let agent = agent(&url, if same { tls } else { &strangers })?;
         let response =
             get(&agent, &url, headers, until).map_err(|error| format!("{at}{}", words(&error)))?;
         let status = response.status();
         match status.as_u16() {
-            200 => return body(response, until).map_err(|why| format!("{at}{why}")),
+            200 => {
+                let answer = body(response, until).and_then(|answer| expected(answer, request));
+                return answer.map_err(|why| format!("{at}{why}"));
+            }
             304 if request.tags != Tags::default() => return Ok(Answer::Unchanged),
             301 | 302 | 303 | 307 | 308 => {
                 let location = text(response.headers(), "location");
@@ -161,6 +209,19 @@ fn body(response: Response<ureq::Body>, until: Mono) -> Result<Answer, String> {
     let text =
         String::from_utf8(bytes).map_err(|_| "the answer is not text in UTF-8".to_owned())?;
     Ok(Answer::New(text, tags))
+}
+
+/// The answer, if it is the one that the user has pinned.
+fn expected(answer: Answer, request: &FetchRequest) -> Result<Answer, String> {
+    if let (Some(pin), Answer::New(text, _)) = (&request.trust.sha256, &answer) {
+        let found = files::sha256(text.as_bytes());
+        if found != *pin {
+            return Err(format!(
+                "the answer has SHA-256 {found}, not the one of --manifest-url-sha256"
+            ));
+        }
+    }
+    Ok(answer)
 }
 
 fn late() -> String {

@@ -43,7 +43,7 @@ use dir::{DirSource, Tools};
 pub use judge::Reader;
 pub use survey::{Survey, conflicts, survey};
 use url::UrlSource;
-pub use url::{FetchRequest, Tags, UrlSettings, shown as shown_url};
+pub use url::{FetchRequest, Tags, UrlSettings, UrlTrust, shown as shown_url};
 
 /// Where manifests come from and how they are read.
 #[derive(Clone, Debug)]

@@ -17,6 +17,7 @@ use super::scan::MANIFEST_BYTES_MAX;
 use super::told::Told;
 use crate::pod::{Problem, Reading, ValidPod};
 use crate::state::{Fetched, JobEnd, Refusal, Report, Source};
+use crate::sys::files::sha256;
 use crate::sys::{Mono, Now, Wall};
 
 /// The shortest time between two questions, whatever `--http-check-frequency` says.
@@ -32,8 +33,22 @@ pub struct UrlSettings {
     pub url: String,
     /// Headers of each request, in order.
     pub headers: Vec<(String, String)>,
+    /// Whom to trust, and what to expect.
+    pub trust: UrlTrust,
     /// The time between two requests.
     pub check: Duration,
+}
+
+/// Whom to trust at the manifest URL.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub struct UrlTrust {
+    /// A file of CA certificates; `None`: those of the machine.
+    pub ca_file: Option<String>,
+    /// A client certificate and its key.
+    pub identity: Option<(String, String)>,
+    /// The SHA-256 that the answer must have, 64 hex digits; `None`: any.
+    pub sha256: Option<String>,
 }
 
 /// What the fetch job is asked to do.
@@ -44,6 +59,9 @@ pub struct FetchRequest {
     pub url: String,
     /// Headers, in order.
     pub headers: Vec<(String, String)>,
+    /// Whom to trust, and what to expect.
+    #[serde(default)]
+    pub trust: UrlTrust,
     /// What the last good answer was marked with.
     pub tags: Tags,
 }
@@ -149,6 +167,7 @@ impl UrlSource {
         Some(FetchRequest {
             url: self.settings.url.clone(),
             headers: self.settings.headers.clone(),
+            trust: self.settings.trust.clone(),
             // Those of the last good answer, whatever came after it.
             tags: self.tags.clone(),
         })
@@ -317,6 +336,11 @@ impl UrlSource {
                 return out.push(Message::warn(event, &self.shown, &error.to_string()));
             }
         };
+        let pinned = self.settings.trust.sha256.as_ref();
+        if pinned.is_some_and(|pin| *pin != sha256(kept.text.as_bytes())) {
+            let why = "it is not the one of --manifest-url-sha256";
+            return out.push(Message::warn(event, &self.shown, why));
+        }
         match read(&kept.text, reader) {
             Ok(readings) => {
                 let why = format!("of {}", kept.read);

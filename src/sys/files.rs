@@ -111,6 +111,13 @@ pub fn replace(path: &Path, bytes: &[u8], mode: u32, durable: Durable) -> Result
     })
 }
 
+/// The digest that people pin files by: 64 hex digits.
+pub fn sha256(bytes: &[u8]) -> String {
+    let digest = ring::digest::digest(&ring::digest::SHA256, bytes);
+    let hex = |byte: &u8| format!("{byte:02x}");
+    digest.as_ref().iter().map(hex).collect()
+}
+
 /// Makes a directory with its parents; one that is there keeps its mode.
 ///
 /// # Errors

@@ -23,13 +23,22 @@ fn fixture(name: &str) -> Vec<u8> {
 
 /// Whether the server wants to see a certificate.
 #[derive(Clone, Copy, PartialEq)]
-enum Wants {
+pub(crate) enum Wants {
     Nothing,
     Client,
 }
 
 /// A server that says hello; its port.
 fn server(wants: Wants) -> u16 {
+    saying(wants, "hello")
+}
+
+/// A server that says this.
+pub(crate) fn saying(wants: Wants, body: &str) -> u16 {
+    let answer = format!(
+        "HTTP/1.1 200 OK\r\nContent-Length: {}\r\n\r\n{body}",
+        body.len()
+    );
     let provider = Arc::new(rustls::crypto::ring::default_provider());
     let builder = ServerConfig::builder_with_provider(provider.clone())
         .with_safe_default_protocol_versions()
@@ -48,7 +57,7 @@ fn server(wants: Wants) -> u16 {
     let chain = vec![CertificateDer::from_pem_slice(&fixture("server.pem")).unwrap()];
     let key = PrivateKeyDer::from_pem_slice(&fixture("server.key")).unwrap();
     let config = Arc::new(builder.with_single_cert(chain, key).unwrap());
-    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let listener = TcpListener::bind("0.0.0.0:0").unwrap();
     let port = listener.local_addr().unwrap().port();
     thread::spawn(move || {
         for socket in listener.incoming() {
@@ -56,8 +65,7 @@ fn server(wants: Wants) -> u16 {
             let mut stream = StreamOwned::new(conn, socket.unwrap());
             let mut head = [0; 4096];
             if stream.read(&mut head).is_ok() {
-                let answer = b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhello";
-                let _ = stream.write_all(answer);
+                let _ = stream.write_all(answer.as_bytes());
                 let _ = stream.flush();
             }
         }
@@ -163,7 +171,7 @@ fn a_key_that_does_not_belong_is_told_and_is_no_panic() {
 
 #[test]
 fn a_server_that_never_ends_its_handshake_is_left() {
-    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let listener = TcpListener::bind("0.0.0.0:0").unwrap();
     let port = listener.local_addr().unwrap().port();
     let keeps = thread::spawn(move || listener.accept().map(|(socket, _)| socket));
     let config = ureq::Agent::config_builder()

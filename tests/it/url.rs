@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, Instant};
 
 use crate::support::web::Server;
-use staticlet::sources::{Message, SourceSettings, Sources, UrlSettings};
+use staticlet::sources::{Message, SourceSettings, Sources, UrlSettings, UrlTrust};
 use staticlet::state::{Desired, JobEnd, Report, Source};
 use staticlet::sys::{self, Now, Wall};
 
@@ -172,6 +172,7 @@ fn sources(root: &std::path::Path, server: &Server) -> Sources {
         url: Some(UrlSettings {
             url: format!("http://me:key@{}/pods?token=secret", server.at),
             headers: vec![("X-Key".to_owned(), "secret".to_owned())],
+            trust: UrlTrust::default(),
             check: 20 * SECOND,
         }),
         node_name: "n1".to_owned(),
