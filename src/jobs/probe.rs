@@ -12,7 +12,7 @@ use nix::sys::socket::{setsockopt, sockopt};
 
 use super::report::say;
 use super::run::Outcome;
-use super::{ProbeRequest, probe_exec, probe_http};
+use super::{ProbeRequest, probe_exec, probe_grpc, probe_http};
 use crate::state::{Probed, Report, probe_of};
 
 /// How often a probe that cannot be made is tried (kubelet `maxProbeRetries`).
@@ -67,6 +67,8 @@ fn attempt(request: &ProbeRequest) -> Attempt {
             (host(socket.host.as_deref(), request), port),
             timeout(request),
         )
+    } else if let Some(action) = &probe.grpc {
+        probe_grpc::probe(action, &request.ip, timeout(request))
     } else {
         Err("this kind of probe is not known".to_owned())
     }

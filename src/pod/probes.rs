@@ -35,6 +35,9 @@ pub(super) fn defaults(container: &mut Value, visit: &mut dyn FnMut(&mut Value, 
             visit(get, "path", json!("/"));
             visit(get, "scheme", json!("HTTP"));
         }
+        if let Some(grpc) = probe.get_mut("grpc").filter(|grpc| grpc.is_object()) {
+            visit(grpc, "service", json!(""));
+        }
     }
 }
 
@@ -61,7 +64,7 @@ fn probe(probe: &Value, kind: &str, path: &str, out: Out) {
     }
     if given.count() == 0 {
         let text = "Required value: must specify a handler type";
-        let hint = "one of exec, httpGet, tcpSocket";
+        let hint = "one of exec, httpGet, tcpSocket, grpc";
         out.push(Problem::new(path, text).hint(hint));
     }
     for name in [
@@ -97,7 +100,7 @@ fn handler(probe: &Value, path: &str, out: Out) {
     if probe["exec"].is_object() && list(&probe["exec"], "command").is_empty() {
         required(format!("{path}.exec.command"), out);
     }
-    for name in ["httpGet", "tcpSocket"] {
+    for name in ["httpGet", "tcpSocket", "grpc"] {
         if probe[name].is_object() {
             port(&probe[name]["port"], &format!("{path}.{name}.port"), out);
         }

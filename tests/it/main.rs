@@ -18,6 +18,7 @@ mod cli;
 mod converge;
 mod decide;
 mod golden;
+mod grpc;
 mod identity;
 mod labels;
 mod layers;

@@ -46,7 +46,7 @@ fn reply(status: &str, headers: &str) -> Option<String> {
 }
 
 /// The report of one probe.
-fn probe(probe: Value) -> (String, String) {
+pub(crate) fn probe(probe: Value) -> (String, String) {
     let request = json!({"probe": {
         "dockerSocket": "/nowhere", "api": [1, 41], "id": "c1", "kind": "readiness", "ip": "127.0.0.1",
         "container": {"name": "c", "ports": [{"name": "web", "containerPort": 1}], "readinessProbe": probe},

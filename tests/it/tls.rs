@@ -3,7 +3,6 @@
 use std::io::{Read, Write};
 use std::net::TcpListener;
 use std::path::Path;
-use std::process::{Command, Stdio};
 use std::sync::Arc;
 use std::thread;
 use std::time::Duration;
@@ -12,8 +11,11 @@ use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use rustls::server::WebPkiClientVerifier;
 use rustls::{RootCertStore, ServerConfig, ServerConnection, StreamOwned};
+use serde_json::json;
 use staticlet::sys::Kind;
 use staticlet::sys::tls::{Identity, Tls, Trust, agent};
+
+use crate::probe::probe;
 
 /// A file of the fixtures: a CA, a server of the names localhost, kubernetes and 127.0.0.1, and clients.
 fn fixture(name: &str) -> Vec<u8> {
@@ -186,21 +188,7 @@ fn a_server_that_never_ends_its_handshake_is_left() {
 #[test]
 fn an_https_probe_takes_any_certificate() {
     let port = server(Wants::Nothing);
-    let request = serde_json::json!({"probe": {
-        "dockerSocket": "/nowhere", "api": [1, 41], "id": "c1", "kind": "liveness", "ip": "127.0.0.1",
-        "container": {"name": "c", "livenessProbe": {"timeoutSeconds": 20,
-            "httpGet": {"scheme": "HTTPS", "port": port, "path": "/livez"}}},
-    }});
-    let mut job = Command::new(env!("CARGO_BIN_EXE_staticlet"))
-        .arg("job")
-        .stdin(Stdio::piped())
-        .stdout(Stdio::piped())
-        .spawn()
-        .unwrap();
-    let mut input = job.stdin.take().unwrap();
-    input.write_all(request.to_string().as_bytes()).unwrap();
-    drop(input);
-    let said = job.wait_with_output().unwrap().stdout;
-    let said = String::from_utf8_lossy(&said);
-    assert!(said.contains("\"success\""), "{said}");
+    let (found, said) = probe(json!({"timeoutSeconds": 20,
+        "httpGet": {"scheme": "HTTPS", "port": port, "path": "/livez"}}));
+    assert_eq!(found, "success", "{said}");
 }
