@@ -20,6 +20,7 @@ mod edits;
 mod faults;
 mod init;
 mod inside;
+mod kubeadm;
 mod probes;
 mod refuse;
 mod registry;

@@ -6,7 +6,7 @@ use std::process::{Command, Stdio};
 
 use serde_json::{Value, json};
 
-use super::tls::{Wants, saying};
+use crate::support::tls::{Wants, saying};
 
 const BODY: &str = "apiVersion: v1\nkind: PodList\nitems: []\n";
 

@@ -3,6 +3,7 @@
 
 pub mod listener;
 pub mod source;
+pub mod tls;
 pub mod toy;
 pub mod web;
 pub mod world;
