@@ -45,6 +45,8 @@ pub mod jobs;
 
 pub mod publish;
 
+pub mod serve;
+
 pub mod cli;
 
 pub mod config;

@@ -12,6 +12,7 @@ fn main() -> ExitCode {
         Ok(Command::Check(flags)) => commands::check(&flags),
         Ok(Command::Fields(prefix)) => commands::fields(&prefix),
         Ok(Command::Job) => commands::job::run(),
+        Ok(Command::Serve { read_only }) => commands::serve::run(read_only),
         Ok(Command::Pause) => commands::pause::run().into(),
         Ok(Command::Version) => {
             commands::print(concat!("staticlet ", env!("CARGO_PKG_VERSION"), "\n"));

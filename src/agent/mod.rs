@@ -8,6 +8,7 @@
 mod launch;
 mod pace;
 mod tell;
+mod vitals;
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -21,11 +22,13 @@ use crate::jobs::{Jobs, Request, program_digest};
 use crate::observe::Observer;
 use crate::pod::{PodKey, PodUid};
 use crate::publish::{Publisher, World};
+use crate::serve::Doors;
 use crate::sources::{SourceSettings, Sources};
 use crate::state::{Desired, Event, JobEnd, JobKey, Memory, Observed, Report};
 use crate::sys::{self, Lock, Mono, Now, Signal, Signals, files};
 use pace::Pace;
 use tell::Teller;
+use vitals::Vitals;
 
 /// Runs until SIGTERM or SIGINT; the pods go on without it.
 ///
@@ -52,6 +55,7 @@ pub fn run(settings: Settings) -> sys::Result<()> {
         let until = agent.turn(sys::now());
         let mut fds = agent.jobs.fds();
         fds.extend(agent.sources.fds());
+        fds.extend(agent.doors.fds());
         fds.push(signals.fd());
         sys::poll(&fds, until);
     }
@@ -76,6 +80,8 @@ struct Agent {
     /// Something has changed that may stand in what is published.
     is_stale: bool,
     teller: Teller,
+    vitals: Vitals,
+    doors: Doors,
 }
 
 impl Agent {
@@ -98,11 +104,13 @@ impl Agent {
             desired: Desired::default(),
             observed: Observed::default(),
             docker_error: Some("not looked at yet".to_owned()),
-            pace: Pace::new(settings.file_check),
+            pace: Pace::new(settings.file_check.min(DOCKER_CHECK_MAX)),
             program_digest: program_digest().ok(),
             publisher,
             is_stale: true,
             teller: Teller::default(),
+            vitals: Vitals::new(sys::now()),
+            doors: Doors::new(settings.doors.clone()),
             settings,
         }
     }
@@ -125,12 +133,14 @@ impl Agent {
         self.feed_sources(now);
         let decision = self.think();
         self.publish();
+        self.attend();
         let wake = decision.wake.map(|wake| wake.at);
         let due = [
             Some(self.sources.due()),
             Some(self.pace.due()),
             self.jobs.due(),
             self.sources.jobs_due(),
+            self.doors.due(),
             wake,
         ];
         due.into_iter().flatten().min().unwrap_or(self.pace.due())
@@ -220,6 +230,7 @@ impl Agent {
         if desired != self.desired {
             self.desired = desired;
             self.memory.wants(&self.desired, &self.observed, now);
+            self.vitals.saw(&self.desired, &self.observed, now.mono);
             // Nothing waits for this look; but a dockerd that hangs is noticed now, not at the end of the interval.
             self.pace.ring();
         }
@@ -237,6 +248,24 @@ impl Agent {
         }
     }
 
+    /// Lets in those who ask by HTTP.
+    fn attend(&mut self) {
+        let now = sys::now();
+        for error in self.doors.open(now.mono) {
+            if self.teller.is_news("doors", &error.to_string(), now) {
+                warn!(err:% = error; "port cannot be opened, tried again every 30 s");
+            }
+        }
+        let mut doors = std::mem::take(&mut self.doors);
+        let attended = doors.attend(now.mono, &|| self.pulse(now));
+        self.doors = doors;
+        if let Err(error) = attended
+            && self.teller.is_news("guests", &error.to_string(), now)
+        {
+            warn!(err:% = error; "client turned away");
+        }
+    }
+
     /// Reads dockerd. The clock is read before and after: what a look costs sets the pause to the next.
     fn look(&mut self) {
         let began = sys::now();
@@ -251,6 +280,7 @@ impl Agent {
         let result = self.observer.look(&busy.collect());
         let now = sys::now();
         self.pace.looked(began.mono, now.mono, result.is_ok());
+        self.vitals.looked(began.mono, result.is_ok());
         match result {
             Ok(mut observed) => {
                 if self.docker_error.take().is_some() {
@@ -260,6 +290,7 @@ impl Agent {
                 observed.docker.oom_floor = observed.docker.oom_floor.max(self.memory.oom_floor);
                 self.teller.strangers(&observed.strangers);
                 self.memory.saw(&self.desired, &observed, now);
+                self.vitals.saw(&self.desired, &observed, now.mono);
                 self.observed = observed;
             }
             Err(error) => {
@@ -382,6 +413,10 @@ fn source_settings(settings: &Settings) -> SourceSettings {
         kept: Some(Path::new(&settings.node.root_dir).join("manifests")),
     }
 }
+
+/// dockerd is looked at this often at least, whatever `--file-check-frequency` says: one that hangs is to be seen within 30
+/// seconds, the deadlines of a look counted.
+const DOCKER_CHECK_MAX: Duration = Duration::from_secs(20);
 
 /// Pod jobs side by side. On two cores dockerd is busy with four; more make each of them later and none sooner.
 const POD_JOBS: usize = 8;

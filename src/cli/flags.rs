@@ -64,6 +64,26 @@ pub(super) const HONOURED: &[(&str, &str, &str)] = &[
         "ask the URL this often; default 20s",
     ),
     (
+        "healthz-port",
+        "PORT",
+        "answer /healthz, /readyz, /metrics, /pods here; default 10248, 0: nowhere",
+    ),
+    (
+        "healthz-bind-address",
+        "IP",
+        "where that is; default 127.0.0.1",
+    ),
+    (
+        "read-only-port",
+        "PORT",
+        "the same for everybody, pods whole; default 0: nowhere",
+    ),
+    (
+        "address",
+        "IP",
+        "where the read-only port is; default 0.0.0.0",
+    ),
+    (
         "config",
         "FILE",
         "KubeletConfiguration v1beta1 (staticPodPath, ...); flags win",
@@ -129,14 +149,13 @@ pub(super) const HONOURED_BOOL: &[(&str, &str)] = &[(
 )];
 
 /// Flags with a value that ask for what this version does not do.
-const NOT_YET: &str = "kubeconfig bootstrap-kubeconfig config-dir read-only-port \
-    healthz-port cadvisor-port";
+const NOT_YET: &str = "kubeconfig bootstrap-kubeconfig config-dir cadvisor-port";
 
 /// The same without a value.
 const NOT_YET_BOOL: &str = "seccomp-default runonce";
 
 /// Flags with a value that mean nothing here.
-const POINTLESS: &str = "address allowed-unsafe-sysctls application-metrics-count-limit \
+const POINTLESS: &str = "allowed-unsafe-sysctls application-metrics-count-limit \
     authentication-token-webhook-cache-ttl authorization-mode authorization-webhook-cache-authorized-ttl \
     authorization-webhook-cache-unauthorized-ttl azure-container-registry-config boot-id-file cert-dir cgroup-driver \
     cgroup-root chaos-chance client-ca-file cloud-config cloud-provider cni-bin-dir cni-cache-dir cni-conf-dir \
@@ -146,7 +165,7 @@ const POINTLESS: &str = "address allowed-unsafe-sysctls application-metrics-coun
     event-qps event-storage-age-limit event-storage-event-limit eviction-hard eviction-max-pod-grace-period \
     eviction-minimum-reclaim eviction-pressure-transition-period eviction-soft eviction-soft-grace-period \
     experimental-allocatable-ignore-eviction experimental-bootstrap-kubeconfig experimental-mounter-path feature-gates \
-    global-housekeeping-interval hairpin-mode healthz-bind-address housekeeping-interval  \
+    global-housekeeping-interval hairpin-mode housekeeping-interval  \
     image-credential-provider-bin-dir image-credential-provider-config image-gc-high-threshold image-gc-low-threshold \
     image-pull-progress-deadline image-service-endpoint iptables-drop-bit iptables-masquerade-bit kube-api-burst \
     kube-api-content-type kube-api-qps kube-reserved kube-reserved-cgroup kubelet-cgroups lock-file log-backtrace-at \

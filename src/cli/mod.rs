@@ -28,6 +28,11 @@ pub enum Command {
     Fields(String),
     /// Do one job, told on standard input.
     Job,
+    /// Answer one connection: standard input and output.
+    Serve {
+        /// It came to the read-only port.
+        read_only: bool,
+    },
     /// Be the first process of a sandbox.
     Pause,
     /// Print the version.
@@ -81,6 +86,9 @@ pub fn parse(args: impl IntoIterator<Item = OsString>) -> Result<Command, Vec<St
         Some("check") => lint::check(rest).map_err(|problem| vec![problem]),
         Some("fields") => lint::fields(rest).map_err(|problem| vec![problem]),
         Some("job") => Ok(Command::Job),
+        Some("serve") => Ok(Command::Serve {
+            read_only: rest.first().is_some_and(|page| page == "read-only"),
+        }),
         Some("pause") => Ok(Command::Pause),
         Some("run") => run(rest),
         Some("help") => Ok(Command::Help),

@@ -7,6 +7,7 @@ mod fields;
 pub mod job;
 pub mod pause;
 mod run;
+pub mod serve;
 mod status;
 
 pub use check::check;

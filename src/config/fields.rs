@@ -7,6 +7,10 @@ pub(super) const HONOURED: &[&str] = &[
     "staticPodURL",
     "staticPodURLHeader",
     "httpCheckFrequency",
+    "healthzPort",
+    "healthzBindAddress",
+    "readOnlyPort",
+    "address",
     "clusterDNS",
     "clusterDomain",
     "resolvConf",
@@ -17,13 +21,13 @@ pub(super) const HONOURED: &[&str] = &[
 ];
 
 /// Fields that ask for what this version does not do.
-pub(super) const NOT_YET: &[&str] = &["readOnlyPort", "seccompDefault"];
+pub(super) const NOT_YET: &[&str] = &["seccompDefault"];
 
 /// Fields that mean nothing here.
-pub(super) const POINTLESS: &str = "enableServer syncFrequency address port tlsCertFile \
+pub(super) const POINTLESS: &str = "enableServer syncFrequency port tlsCertFile \
     tlsPrivateKeyFile tlsCipherSuites tlsMinVersion tlsCurvePreferences rotateCertificates serverTLSBootstrap \
     authentication authorization registryPullQPS registryBurst eventRecordQPS eventBurst enableDebuggingHandlers \
-    enableContentionProfiling healthzPort healthzBindAddress oomScoreAdj streamingConnectionIdleTimeout \
+    enableContentionProfiling oomScoreAdj streamingConnectionIdleTimeout \
     nodeStatusUpdateFrequency nodeStatusReportFrequency nodeLeaseDurationSeconds imageMinimumGCAge imageMaximumGCAge \
     imageGCHighThresholdPercent imageGCLowThresholdPercent volumeStatsAggPeriod kubeletCgroups systemCgroups cgroupRoot \
     cgroupsPerQOS cgroupDriver cpuManagerPolicy singleProcessOOMKill cpuManagerPolicyOptions cpuManagerReconcilePeriod \

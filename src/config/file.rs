@@ -125,8 +125,10 @@ impl Reader<'_> {
             ("clusterDNS", _) => None,
             ("staticPodURLHeader", Value::Object(map)) => headers(map),
             ("staticPodURLHeader", _) => None,
-            ("containerLogMaxFiles", Value::Number(number)) => Some(number.to_string()),
-            ("containerLogMaxFiles", _) => None,
+            ("containerLogMaxFiles" | "healthzPort" | "readOnlyPort", Value::Number(number)) => {
+                Some(number.to_string())
+            }
+            ("containerLogMaxFiles" | "healthzPort" | "readOnlyPort", _) => None,
             ("staticPodPath" | "resolvConf" | "podLogsDir", Value::String(text)) => {
                 Some(self.beside_file(text))
             }
@@ -143,7 +145,7 @@ impl Reader<'_> {
                 let wanted = match name {
                     "staticPodURLHeader" => "a map from names to lists of strings",
                     "clusterDNS" => "a list of addresses",
-                    "containerLogMaxFiles" => "a number",
+                    "containerLogMaxFiles" | "healthzPort" | "readOnlyPort" => "a number",
                     _ => "a string",
                 };
                 self.problem(&format!("{name} must be {wanted}"));

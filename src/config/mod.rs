@@ -4,6 +4,7 @@
 //! over the defaults, as in the kubelet. All problems are reported together, one line each. Deliberately absent:
 //! re-reading (a changed setting needs a restart, as in the kubelet). Start reading at [`settings`].
 
+mod doors;
 mod fields;
 mod file;
 mod host;
@@ -14,6 +15,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use crate::cli::{RUN_DIR, RunFlags};
+use crate::serve::Door;
 use crate::sources::UrlSettings;
 use crate::state::Node;
 use file::FileSettings;
@@ -27,6 +29,8 @@ pub struct Settings {
     pub manifest_path: Option<PathBuf>,
     /// The manifest URL; `None` when none was given.
     pub manifest_url: Option<UrlSettings>,
+    /// The ports that are listened on.
+    pub doors: Vec<Door>,
     /// How often the directory is read without a doorbell, and dockerd is looked at.
     pub file_check: Duration,
     /// Unknown fields of a manifest are a remark, not a refusal.
@@ -74,6 +78,7 @@ pub fn settings(flags: &RunFlags, docker_host: Option<&str>) -> Result<Settings,
         node,
         manifest_path: given.manifest_path(),
         manifest_url: given.manifest_url(),
+        doors: given.doors(),
         file_check: given.file_check(),
         allow_unknown_fields: given.flag("allow-unknown-fields") == Some("true"),
         verbosity: flags.verbosity,

@@ -4,7 +4,8 @@
 //! waiting. The child dies with its parent, see [`die_with_parent`].
 
 use std::io::{Read, Seek, Write};
-use std::os::fd::{AsFd, BorrowedFd};
+use std::net::TcpStream;
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::os::unix::process::{CommandExt, ExitStatusExt};
 use std::path::PathBuf;
 use std::process::{Command, ExitStatus, Stdio};
@@ -25,6 +26,9 @@ const TURN_BYTES_MAX: usize = 256 * 1024;
 
 /// Tells the child who its parent is, so that it can see whether that is gone already.
 const PARENT_ENV: &str = "STATICLET_PARENT";
+
+/// Tells a guest all that it needs besides its connection.
+const TOLD_ENV: &str = "STATICLET_TOLD";
 
 /// A running child.
 #[derive(Debug)]
@@ -121,6 +125,51 @@ impl Child {
         // It may be gone already, which is what was wanted.
         let _ = self.process.kill();
     }
+}
+
+/// A child whose standard input and output are one connection.
+#[derive(Debug)]
+pub struct Guest(std::process::Child);
+
+impl Guest {
+    /// Starts this binary with `args` on a connection; what it is told besides stands in its environment, which only its
+    /// own user can read.
+    ///
+    /// # Errors
+    /// No process was started; the connection is closed.
+    pub fn start(args: &[&str], told: &str, stream: TcpStream) -> Result<Guest> {
+        let doing = "hand over a connection";
+        let io = |e: std::io::Error| Error::io(doing, &e);
+        // One that is accepted from a listener that never waits may be the same.
+        stream.set_nonblocking(false).map_err(io)?;
+        let output = stream.try_clone().map_err(io)?;
+        let process = Command::new(program())
+            .arg0("staticlet")
+            .args(args)
+            .env(PARENT_ENV, std::process::id().to_string())
+            .env(TOLD_ENV, told)
+            .stdin(Stdio::from(OwnedFd::from(stream)))
+            .stdout(Stdio::from(OwnedFd::from(output)))
+            .spawn()
+            .map_err(io)?;
+        Ok(Guest(process))
+    }
+
+    /// Whether it has ended; buries it.
+    pub fn is_gone(&mut self) -> bool {
+        !matches!(self.0.try_wait(), Ok(None))
+    }
+
+    /// Ends it at once.
+    pub fn kill(&mut self) {
+        let _ = self.0.kill();
+    }
+}
+
+/// On the guest's side: what it was told.
+#[allow(clippy::disallowed_methods)] // the other word that a child is told
+pub fn told() -> String {
+    std::env::var(TOLD_ENV).unwrap_or_default()
 }
 
 /// Whether it was killed by a signal, which one.

@@ -14,7 +14,7 @@ mod signals;
 mod spelling;
 pub mod tls;
 
-pub use child::{Child, die_with_parent, drop_privileges, signal_of};
+pub use child::{Child, Guest, die_with_parent, drop_privileges, signal_of, told};
 pub use clock::{Mono, Now, Wall, now};
 pub use error::{Error, Kind, Result};
 pub use lock::Lock;

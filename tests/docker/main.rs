@@ -18,6 +18,7 @@ mod adopt;
 mod dockerd;
 mod edits;
 mod faults;
+mod health;
 mod init;
 mod inside;
 mod kubeadm;

@@ -73,6 +73,8 @@ impl Agent {
             .arg(format!("--hostname-override={}", self.node))
             .arg(format!("--root-dir={}/root", self.base.display()))
             .arg(format!("--run-dir={}/run", self.base.display()))
+            // The port is one for all agents of a machine.
+            .arg("--healthz-port=0")
             .arg("-v=4")
             .args(&self.args)
             .stdin(Stdio::null());
