@@ -238,7 +238,12 @@ fn single(value: Value, field: &Field, path: Path, found: &mut Findings) -> Opti
         ('s', Value::String(_)) | ('b', Value::Bool(_)) | ('a', _) => Some(value),
         ('s', _) => wrong(&value, "a string", path.0, found),
         ('b', _) => wrong(&value, "true or false", path.0, found),
-        ('i', Value::Number(number)) if number.is_i64() => Some(value),
+        ('i', Value::Number(number)) if number.as_i64().is_some_and(|n| fits(n, path.1)) => {
+            Some(value)
+        }
+        ('i', Value::Number(number)) if number.is_i64() => {
+            wrong(&value, "an integer of 32 bits", path.0, found)
+        }
         ('i', _) => wrong(&value, "an integer", path.0, found),
         ('x', _) if scalar => Some(value),
         ('x', _) => wrong(&value, "an integer or a string", path.0, found),
@@ -253,6 +258,24 @@ fn single(value: Value, field: &Field, path: Path, found: &mut Findings) -> Opti
         }
         _ => wrong(&value, "a quantity such as 500m, 64Mi or 2", path.0, found),
     }
+}
+
+/// The fields that have 64 bits; all others have 32.
+const WIDE: [&str; 9] = [
+    "activeDeadlineSeconds",
+    "expirationSeconds",
+    "fsGroup",
+    "runAsGroup",
+    "runAsUser",
+    "seconds",
+    "supplementalGroups[]",
+    "terminationGracePeriodSeconds",
+    "tolerationSeconds",
+];
+
+fn fits(number: i64, table: &str) -> bool {
+    let name = table.rsplit('.').next().unwrap_or_default();
+    i32::try_from(number).is_ok() || WIDE.contains(&name)
 }
 
 fn unknown(name: &str, place: &str, field: &Field) -> Problem {

@@ -6,6 +6,12 @@ use super::Problem;
 
 pub(super) type Out<'a> = &'a mut Vec<Problem>;
 
+/// What is wrong with the key of a label.
+pub(super) const LABEL_KEY: &str = "a valid label key must consist of alphanumeric characters, '-', '_' or '.', with an optional DNS subdomain prefix and '/'";
+
+/// What is wrong with the value of a label.
+pub(super) const LABEL_VALUE: &str = "a valid label must be an empty string or consist of alphanumeric characters, '-', '_' or '.', and must start and end with an alphanumeric character";
+
 pub(super) fn text<'a>(of: &'a Value, name: &str) -> &'a str {
     of[name].as_str().unwrap_or_default()
 }

@@ -25,6 +25,7 @@ mod layers;
 mod manifests;
 mod probe;
 mod replies;
+mod rules;
 mod serve;
 mod sources;
 mod status;

@@ -136,7 +136,7 @@ fn each_fault_is_told_by_place_and_advice() {
         ),
         (
             format!("{WEB}  priority: 3000000000\n"),
-            "spec.priority: Invalid value: 3000000000: must be between",
+            "spec.priority: must be an integer of 32 bits",
         ),
         (
             c("resources: {limits: {memory: 64MB}}"),

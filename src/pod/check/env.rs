@@ -3,7 +3,7 @@
 use serde_json::Value;
 
 use crate::pod::Problem;
-use crate::pod::rules::{Out, invalid, list, required, text};
+use crate::pod::rules::{LABEL_KEY, Out, invalid, list, qualified, required, text};
 
 const FIELDS: [&str; 9] = [
     "metadata.name",
@@ -78,9 +78,10 @@ fn source(from: &Value, path: &str, out: Out) {
 fn field(field: &Value, path: &str, out: Out) {
     let (version, name) = (text(field, "apiVersion"), text(field, "fieldPath"));
     let path = format!("{path}.fieldPath");
-    let subscript = name
-        .strip_prefix("metadata.labels['")
-        .or_else(|| name.strip_prefix("metadata.annotations['"))
+    let label = name.strip_prefix("metadata.labels['");
+    let annotation = name.strip_prefix("metadata.annotations['");
+    let subscript = label
+        .or(annotation)
         .and_then(|rest| rest.strip_suffix("']"));
     if name.is_empty() {
         required(path, out);
@@ -98,7 +99,13 @@ fn field(field: &Value, path: &str, out: Out) {
             allowed.join(", ")
         );
         out.push(Problem::new(path, text));
-    } else if !FIELDS.contains(&name) && subscript.is_none_or(|key| key.is_empty()) {
+    } else if let Some(key) = subscript {
+        // Annotations may have capitals in their prefix.
+        let fine = qualified(key) || (annotation.is_some() && qualified(&key.to_lowercase()));
+        if !fine {
+            invalid(&path, key, LABEL_KEY, out);
+        }
+    } else if !FIELDS.contains(&name) {
         invalid(
             &path,
             name,
@@ -123,5 +130,29 @@ fn resource(field: &Value, path: &str, out: Out) {
             "Unsupported value: {name:?}: supported values: \"limits.cpu\", \"limits.ephemeral-storage\", \"limits.memory\", \"requests.cpu\", \"requests.ephemeral-storage\", \"requests.memory\""
         );
         out.push(Problem::new(format!("{path}.resource"), text));
+    } else {
+        divisor(field, name, path, out);
     }
 }
+
+/// One of the units, and nothing in between.
+fn divisor(field: &Value, resource: &str, path: &str, out: Out) {
+    let divisor = text(field, "divisor");
+    let (allowed, what): (&[&str], _) = match resource {
+        _ if divisor.is_empty() || divisor == "0" => return,
+        "limits.cpu" | "requests.cpu" => (&["1m", "1"], "cpu"),
+        "limits.memory" | "requests.memory" => (&UNITS, "memory"),
+        _ => (&UNITS, "local ephemeral storage"),
+    };
+    if !allowed.contains(&divisor) {
+        let why = format!(
+            "only divisor's values {} are supported with the {what} resource",
+            allowed.join(", ")
+        );
+        invalid(&format!("{path}.divisor"), divisor, &why, out);
+    }
+}
+
+const UNITS: [&str; 13] = [
+    "1", "1k", "1M", "1G", "1T", "1P", "1E", "1Ki", "1Mi", "1Gi", "1Ti", "1Pi", "1Ei",
+];

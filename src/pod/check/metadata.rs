@@ -3,7 +3,9 @@
 use serde_json::Value;
 
 use crate::pod::Problem;
-use crate::pod::rules::{Out, invalid, label, name_part, qualified, required, subdomain, text};
+use crate::pod::rules::{
+    LABEL_KEY, LABEL_VALUE, Out, invalid, label, name_part, qualified, required, subdomain, text,
+};
 
 /// Keys and values of all annotations together; the API server takes no more.
 const ANNOTATION_BYTES_MAX: usize = 262_144;
@@ -36,20 +38,10 @@ pub(super) fn check(metadata: &Value, node: &str, out: Out) {
     for (key, value) in metadata["labels"].as_object().into_iter().flatten() {
         let value = value.as_str().unwrap_or_default();
         if !qualified(key) {
-            invalid(
-                "metadata.labels",
-                key,
-                "a valid label key must consist of alphanumeric characters, '-', '_' or '.', with an optional DNS subdomain prefix and '/'",
-                out,
-            );
+            invalid("metadata.labels", key, LABEL_KEY, out);
         }
         if !value.is_empty() && !name_part(value) {
-            invalid(
-                "metadata.labels",
-                value,
-                "a valid label must be an empty string or consist of alphanumeric characters, '-', '_' or '.', and must start and end with an alphanumeric character",
-                out,
-            );
+            invalid("metadata.labels", value, LABEL_VALUE, out);
         }
     }
     let annotations = metadata["annotations"].as_object().into_iter().flatten();

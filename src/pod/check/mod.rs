@@ -1,5 +1,6 @@
 //! The API server's validation, in its words: one file for each theme. Pure.
 
+mod annotations;
 mod container;
 mod env;
 mod hosts;
@@ -8,6 +9,7 @@ mod ports;
 mod resources;
 mod scheduling;
 mod security;
+mod selectors;
 mod volumes;
 
 use std::collections::BTreeSet;
@@ -15,12 +17,13 @@ use std::collections::BTreeSet;
 use serde_json::Value;
 
 use super::Problem;
-use super::rules::{Out, invalid, label, list, one_of, required, text};
+use super::rules::{Out, invalid, label, list, one_of, range, required, text};
 
 /// Everything wrong with a defaulted pod.
 pub(super) fn pod(pod: &Value, node: &str, out: Out) {
     metadata::check(&pod["metadata"], node, out);
     let spec = &pod["spec"];
+    annotations::check(&pod["metadata"], spec, out);
     one_of(
         spec,
         "restartPolicy",
@@ -44,6 +47,8 @@ pub(super) fn pod(pod: &Value, node: &str, out: Out) {
         let why = "ShareProcessNamespace and HostPID cannot both be enabled";
         invalid("spec.shareProcessNamespace", "true", why, out);
     }
+    let seconds = (1, i64::from(i32::MAX));
+    range(spec, "activeDeadlineSeconds", "spec", seconds, out);
     security::ids(&spec["securityContext"], "spec.securityContext", out);
     security::pod(spec, out);
     hosts::check(spec, out);

@@ -33,10 +33,7 @@ pub(super) fn ids(context: &Value, path: &str, out: Out) {
             &["Localhost", "RuntimeDefault", "Unconfined"],
             out,
         );
-        if text(profile, "type") == "Localhost" && text(profile, "localhostProfile").is_empty() {
-            let text = format!("Required value: must be set when {kind} type is Localhost");
-            out.push(Problem::new(format!("{path}.localhostProfile"), text));
-        }
+        localhost(profile, kind, &path, out);
         let file = text(profile, "localhostProfile");
         if kind == "seccomp" && (file.starts_with('/') || file.split('/').any(|part| part == ".."))
         {
@@ -48,6 +45,12 @@ pub(super) fn ids(context: &Value, path: &str, out: Out) {
             );
         }
     }
+    let admin = list(&context["capabilities"], "add").contains(&Value::from("CAP_SYS_ADMIN"));
+    if admin && context["allowPrivilegeEscalation"] == false {
+        let why =
+            "cannot set `allowPrivilegeEscalation` to false and `capabilities.Add` CAP_SYS_ADMIN";
+        invalid(path, "", why, out);
+    }
     if context["privileged"] == true && context["allowPrivilegeEscalation"] == false {
         invalid(
             path,
@@ -57,6 +60,32 @@ pub(super) fn ids(context: &Value, path: &str, out: Out) {
         );
     }
 }
+
+/// The name of a profile of this machine stands where such a profile is meant, and nowhere else.
+fn localhost(profile: &Value, kind: &str, path: &str, out: Out) {
+    let name = text(profile, "localhostProfile");
+    let is_local = text(profile, "type") == "Localhost";
+    if profile.is_object() && text(profile, "type").is_empty() {
+        let text = format!("Required value: type is required when the {kind} profile is set");
+        out.push(Problem::new(format!("{path}.type"), text));
+    }
+    let path = format!("{path}.localhostProfile");
+    if is_local && name.is_empty() {
+        let text = format!("Required value: must be set when {kind} type is Localhost");
+        out.push(Problem::new(path, text));
+    } else if !is_local && !name.is_empty() {
+        let why = format!("can only be set when {kind} type is Localhost");
+        invalid(&path, name, &why, out);
+    } else if kind == "AppArmor" && name.trim() != name {
+        invalid(&path, name, "must not be padded with whitespace", out);
+    } else if kind == "AppArmor" && name.len() > APPARMOR_BYTES_MAX {
+        let text = format!("Too long: may not be more than {APPARMOR_BYTES_MAX} bytes");
+        out.push(Problem::new(path, text));
+    }
+}
+
+/// The kernel's limit on the name of a profile.
+const APPARMOR_BYTES_MAX: usize = 4095;
 
 /// What only a pod's context has.
 pub(super) fn pod(spec: &Value, out: Out) {
