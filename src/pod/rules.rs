@@ -3,6 +3,7 @@
 use serde_json::Value;
 
 use super::Problem;
+use crate::sys::nearest;
 
 pub(super) type Out<'a> = &'a mut Vec<Problem>;
 
@@ -37,12 +38,17 @@ pub(super) fn one_of(of: &Value, name: &str, path: &str, allowed: &[&str], out: 
         return;
     };
     if !allowed.contains(&value) {
+        let allowed_names = allowed.iter().copied();
         let allowed: Vec<String> = allowed.iter().map(|a| format!("{a:?}")).collect();
         let text = format!(
             "Unsupported value: {value:?}: supported values: {}",
             allowed.join(", ")
         );
-        out.push(Problem::new(format!("{path}.{name}"), text));
+        let problem = Problem::new(format!("{path}.{name}"), text);
+        out.push(match nearest(value, allowed_names) {
+            Some(near) if !near.is_empty() => problem.hint(format!("did you mean {near}?")),
+            Some(_) | None => problem,
+        });
     }
 }
 

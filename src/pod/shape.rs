@@ -32,6 +32,11 @@ impl Shape {
         self.0.borrow().get(number).copied()
     }
 
+    /// How many values there are.
+    pub(super) fn len(&self) -> usize {
+        self.0.borrow().len()
+    }
+
     /// There is nothing in the document.
     pub(super) fn is_null(&self) -> bool {
         self.kind(0).is_none_or(|kind| kind == Kind::Null)

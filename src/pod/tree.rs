@@ -9,7 +9,7 @@ use serde_json::Value;
 
 use super::build::Build;
 use super::marks::{Mark, line_of};
-use super::shape::Shape;
+use super::shape::{NODES_MAX, Shape};
 use super::{MANIFEST_BYTES_MAX, Problem};
 
 /// Empty documents that are skipped; a file of nothing but `---` would otherwise be read for long.
@@ -110,7 +110,7 @@ fn yaml(text: &str, max: usize, enough: usize) -> Result<Vec<Document<'_>>, Prob
         at_line(problem, line.unwrap_or_default())
     };
     let documents = || serde_yaml::Deserializer::from_str(text);
-    let mut found = Vec::new();
+    let (mut found, mut nodes) = (Vec::new(), 0);
     for (count, (first, second)) in documents().zip(documents()).enumerate() {
         if count >= max {
             return Err(
@@ -121,6 +121,11 @@ fn yaml(text: &str, max: usize, enough: usize) -> Result<Vec<Document<'_>>, Prob
         shape.deserialize(first).map_err(|e| invalid(e, None))?;
         if shape.is_null() {
             continue;
+        }
+        nodes += shape.len();
+        if nodes > NODES_MAX {
+            let text = format!("more than {NODES_MAX} values in all documents");
+            return Err(Problem::new("", text));
         }
         let build = Build::new(text, Some(&shape));
         let tree = build.deserialize(second);

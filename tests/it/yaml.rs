@@ -220,3 +220,75 @@ fn a_manifest_full_of_faults_is_told_in_parts() {
     let last = problems.last().unwrap().to_string();
     assert_eq!(last, "19900 more problems are not told");
 }
+
+#[test]
+fn an_item_of_a_list_has_its_lines() {
+    let item = pod("tty: 1")
+        .replace("apiVersion: v1\nkind: Pod\n", "")
+        .replace('\n', "\n  ");
+    let text = format!("apiVersion: v1\nkind: PodList\nitems:\n- {item}\n");
+    let origin = Origin {
+        node_name: "node1".to_owned(),
+        from_file: false,
+        allow_unknown_fields: false,
+    };
+    let problems = staticlet::pod::read_list(text.as_bytes(), &origin).unwrap_err();
+    let found: Vec<String> = problems.iter().map(ToString::to_string).collect();
+    assert!(
+        found[0].starts_with("line 9: items[0].spec.containers[0].tty: must be true or false"),
+        "{found:?}"
+    );
+}
+
+#[test]
+fn no_manifest_however_mangled_is_more_than_refused() {
+    let given: Vec<String> = include_str!("../fixtures/verdicts.jsonl")
+        .lines()
+        .map(|line| {
+            let one: serde_json::Value = serde_json::from_str(line).unwrap();
+            one["manifest"].as_str().unwrap().to_owned()
+        })
+        .filter(|text| !text.is_empty())
+        .collect();
+    let mut state = 0x2545_f491_4f6c_dd1d_u64;
+    let mut random = |below: usize| {
+        state ^= state << 13;
+        state ^= state >> 7;
+        state ^= state << 17;
+        usize::try_from(state % below as u64).unwrap()
+    };
+    let words = b"-:[]{}&*!|>'\"#%@,?\n\t \r~<y0\xc3\xa9";
+    let origin = Origin {
+        node_name: "node1".to_owned(),
+        from_file: true,
+        allow_unknown_fields: false,
+    };
+    for round in 0..3000 {
+        let mut bytes = given[random(given.len())].clone().into_bytes();
+        for _ in 0..=random(4) {
+            let at = random(bytes.len());
+            match random(3) {
+                0 => bytes[at] = words[random(words.len())],
+                1 => bytes.insert(at, words[random(words.len())]),
+                _ => {
+                    let end = (at + random(40)).min(bytes.len());
+                    bytes.drain(at..end);
+                }
+            }
+            if bytes.is_empty() {
+                break;
+            }
+        }
+        if let Err(problems) = read(&bytes, &origin) {
+            let lines = bytes.iter().filter(|b| **b == b'\n').count() + 2;
+            assert!(!problems.is_empty(), "round {round}");
+            for problem in problems {
+                let line = problem.line.unwrap_or(1);
+                assert!(
+                    line >= 1 && line as usize <= lines,
+                    "round {round}: {problem}"
+                );
+            }
+        }
+    }
+}
