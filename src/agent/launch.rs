@@ -52,20 +52,21 @@ pub(super) fn request(
         Action::Pod {
             key, uid, steps, ..
         } => {
-            let builds = |step: &Step| match step {
-                Step::Volumes | Step::Sandbox { .. } | Step::Start { .. } => true,
-                Step::Stop { .. } | Step::Remove { .. } | Step::Cleanup => false,
-            };
             let pod = desired
                 .pods
                 .get(key)
                 .map(|wanted| &wanted.pod)
                 .filter(|pod| pod.uid == *uid);
-            let pod = pod.filter(|_| steps.iter().any(builds));
+            let pod = pod.filter(|_| steps.iter().any(Step::builds));
             let started = Started {
                 what: words(steps),
                 wants: pod.map(|pod| pod.hash.clone()),
-                starts: steps.iter().filter_map(Step::container).cloned().collect(),
+                starts: steps
+                    .iter()
+                    .filter(|step| matches!(step, Step::Start { .. }))
+                    .filter_map(Step::container)
+                    .cloned()
+                    .collect(),
                 sandbox: steps
                     .iter()
                     .any(|step| matches!(step, Step::Sandbox { .. })),
@@ -139,6 +140,7 @@ pub(super) fn words(steps: &[Step]) -> String {
         Step::Start {
             container, attempt, ..
         } => format!("start {container} {attempt}"),
+        Step::PostStart { container, .. } => format!("postStart {container}"),
         Step::Stop { containers } => format!("stop {}", containers.len()),
         Step::Remove { containers } => format!("remove {}", containers.len()),
         Step::Cleanup => "clean up".to_owned(),

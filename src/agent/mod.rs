@@ -166,6 +166,13 @@ impl Agent {
                 self.pace.ring();
             }
             Event::JobSaid {
+                report: Report::Hooked { id },
+                ..
+            } => {
+                self.observer.stale(Some(id));
+                self.pace.ring();
+            }
+            Event::JobSaid {
                 report: Report::Connected,
                 ..
             } => {

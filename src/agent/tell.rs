@@ -118,6 +118,13 @@ impl Teller {
         }
     }
 
+    fn oom_floor(&mut self, key: &PodKey, floor: i32, now: Now) {
+        if self.is_news("oom", &floor.to_string(), now) {
+            warn!(pod:% = key, why:% = format!("dockerd may not give less than {floor} here");
+                "oom_score_adj raised to what is allowed");
+        }
+    }
+
     fn report(&mut self, job: &JobKey, report: &Report, memory: &Memory, now: Now) {
         let (key, of) = match job {
             JobKey::Events | JobKey::Fetch => return,
@@ -174,19 +181,17 @@ impl Teller {
                         "step failed");
                 }
             }
-            Report::OomFloor { floor } => {
-                if self.is_news("oom", &floor.to_string(), now) {
-                    warn!(pod:% = key, why:% = format!("dockerd may not give less than {floor} here");
-                        "oom_score_adj raised to what is allowed");
-                }
-            }
+            Report::OomFloor { floor } => self.oom_floor(key, *floor, now),
             Report::Note { text } => {
                 if self.is_news(&format!("{key} note"), text, now) {
                     warn!(pod:% = key, why:% = text; "pod job noticed");
                 }
             }
             Report::Probed { found, output, .. } => self.probed(job, *found, output, now),
-            Report::Fetched(_) | Report::Bell { .. } | Report::Connected => {}
+            Report::Fetched(_)
+            | Report::Bell { .. }
+            | Report::Connected
+            | Report::Hooked { .. } => {}
         }
     }
 }

@@ -77,7 +77,16 @@ pub enum Step {
         /// Which image to take.
         image: ImageChoice,
     },
-    /// Stop these side by side: TERM, and KILL when the grace is over.
+    /// Run the postStart hook of a container that runs once more: it is not known to have ended.
+    PostStart {
+        /// Which.
+        container: ContainerName,
+        /// Which instance of it.
+        id: ContainerId,
+        /// Its attempt.
+        attempt: u32,
+    },
+    /// Stop these side by side: the preStop hook, TERM, and KILL when the grace is over.
     Stop {
         /// Which, with the grace of each.
         containers: Vec<StopTarget>,
@@ -93,15 +102,25 @@ pub enum Step {
 }
 
 impl Step {
-    /// The container that it starts; `None`: it is about the pod as a whole.
+    /// The container that it is about; `None`: the pod as a whole.
     pub fn container(&self) -> Option<&ContainerName> {
         match self {
-            Step::Start { container, .. } => Some(container),
+            Step::Start { container, .. } | Step::PostStart { container, .. } => Some(container),
             Step::Volumes
             | Step::Sandbox { .. }
             | Step::Stop { .. }
             | Step::Remove { .. }
             | Step::Cleanup => None,
+        }
+    }
+
+    /// Whether it needs the pod; a job without such a step only takes away.
+    pub fn builds(&self) -> bool {
+        match self {
+            Step::Volumes | Step::Sandbox { .. } | Step::Start { .. } | Step::PostStart { .. } => {
+                true
+            }
+            Step::Stop { .. } | Step::Remove { .. } | Step::Cleanup => false,
         }
     }
 }
@@ -125,10 +144,13 @@ pub struct StopTarget {
     pub id: ContainerId,
     /// Its name, or `POD`.
     pub name: ContainerName,
-    /// Seconds from TERM to KILL; at least 2 (kubelet's minimum).
+    /// Seconds to its KILL; at least 2 (kubelet's minimum).
     pub grace_seconds: u32,
     /// It gets its TERM when all of lower turns have ended, or its grace is over; then it still has 2 seconds.
     pub turn: u32,
+    /// It has a preStop hook, which is run first and at once, and takes its time from the grace.
+    #[serde(default)]
+    pub pre_stop: bool,
 }
 
 /// Why something is done: shown in the log, compared in tests.
@@ -153,6 +175,8 @@ pub enum Why {
     },
     /// The container was made and never started.
     ContainerNeverStarted,
+    /// A job died while the container's postStart hook ran.
+    HookUnfinished,
     /// dockerd reports a state that no container should stay in.
     ContainerUnknown,
     /// The manifest changed; the old version has to go first.
@@ -192,6 +216,7 @@ impl fmt::Display for Why {
             Why::ContainerNew => "new container",
             Why::ContainerExited { code } => return write!(f, "container exited with {code}"),
             Why::ContainerNeverStarted => "container was created and never started",
+            Why::HookUnfinished => "postStart hook has not ended",
             Why::ContainerUnknown => "container is in a state it cannot stay in",
             Why::SpecChanged => "manifest changed",
             Why::PodUnwanted => "manifest is gone",

@@ -63,6 +63,7 @@ pub(super) fn is_about_image(reason: FailReason) -> bool {
         FailReason::CreateContainerConfigError
         | FailReason::CreateContainerError
         | FailReason::RunContainerError
+        | FailReason::PostStartHookError
         | FailReason::CreatePodSandboxError
         | FailReason::FailedMount
         | FailReason::KillContainerError

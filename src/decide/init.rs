@@ -104,7 +104,7 @@ impl<'a> Walk<'a> {
             return true;
         }
         match &newest.state {
-            ContainerState::Running { .. } if sidecar => self.go_on(at),
+            ContainerState::Running { .. } if sidecar && !newest.starting => self.go_on(at),
             ContainerState::Running { .. } => {}
             ContainerState::Created => self.starts.push((container, Some(newest))),
             ContainerState::Unknown { .. } if never_again && !sidecar => return false,

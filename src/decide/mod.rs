@@ -12,6 +12,7 @@ mod init;
 mod pod;
 mod probes;
 mod restart;
+mod start;
 mod sync;
 mod teardown;
 mod wake;

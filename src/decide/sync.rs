@@ -11,12 +11,11 @@ use super::garbage::surplus;
 use super::init::{self, Progress};
 use super::pod::{Case, push};
 use super::restart::{Fate, fate};
+use super::start::start_why;
 use super::teardown::{stop_container, stop_running};
-use super::{Out, Step, Why, image, probes};
+use super::{Out, Step, Why, probes};
 use crate::pod::{ContainerName, ValidPod};
-use crate::state::{
-    Container, ContainerId, ContainerMemory, ContainerState, ObservedPod, PodMemory,
-};
+use crate::state::{Container, ContainerId, ContainerState, ObservedPod, PodMemory};
 use crate::status::crash_wait;
 
 /// The wanted version and what there is of it.
@@ -188,6 +187,9 @@ impl Sync<'_> {
         if self.containers().iter().all(is_finished) {
             return (stop_running(there), Some(Why::PodFinished));
         }
+        if self.finish_hooks(there, &mut steps, out) {
+            why = why.or(Some(Why::HookUnfinished));
+        }
         let starts = match self.due(there, &sandbox.id) {
             Ok(starts) => starts,
             Err(failed) => return (stop_running(there), Some(failed)),
@@ -293,95 +295,6 @@ impl Sync<'_> {
             .checked_sub(since)
             .filter(|wait| !wait.is_zero())
     }
-
-    /// Starts a container when neither a failure nor the crash-loop back-off makes it wait.
-    fn start_in_turn(
-        &self,
-        container: &SpecContainer,
-        old: Option<&Container>,
-        steps: &mut Vec<Step>,
-        out: &mut Out,
-    ) {
-        let fresh = ContainerMemory::default();
-        let name = ContainerName(container.name.clone());
-        let of = self.known.containers.get(&name).unwrap_or(&fresh);
-        if let Some(failure) = &of.failure {
-            let wait = failure.retry.since(self.case.now.mono);
-            if !wait.is_zero() {
-                let about_image = image::is_about_image(failure.reason);
-                return out.wait(
-                    wait,
-                    if about_image {
-                        "image back-off"
-                    } else {
-                        "retry of a container"
-                    },
-                );
-            }
-        }
-        if let Some(Container {
-            state: ContainerState::Exited(exit),
-            ..
-        }) = old
-            && let Some(wait) = crash_wait(of, exit, self.case.now)
-        {
-            return out.wait(wait, "crash-loop back-off");
-        }
-        self.start(container, old, steps, out);
-    }
-
-    fn start(
-        &self,
-        container: &SpecContainer,
-        old: Option<&Container>,
-        steps: &mut Vec<Step>,
-        out: &mut Out,
-    ) {
-        let name = ContainerName(container.name.clone());
-        let fresh = ContainerMemory::default();
-        let of = self.known.containers.get(&name).unwrap_or(&fresh);
-        let Some(image) = image::choose(self.case.key, container, (self.case.memory, of), out)
-        else {
-            return;
-        };
-        let attempt = match old {
-            Some(old) => match &old.state {
-                // It never ran: not a restart. Its name is used again.
-                ContainerState::Created => {
-                    steps.push(Step::Remove {
-                        containers: vec![old.id.clone()],
-                    });
-                    old.attempt
-                }
-                ContainerState::Unknown { .. } => {
-                    steps.push(Step::Remove {
-                        containers: vec![old.id.clone()],
-                    });
-                    old.attempt.saturating_add(1)
-                }
-                ContainerState::Exited(_) | ContainerState::Running { .. } => {
-                    old.attempt.saturating_add(1)
-                }
-            },
-            None => of.attempt.map_or(0, |last| last.saturating_add(1)),
-        };
-        steps.push(Step::Start {
-            container: name,
-            attempt,
-            image,
-        });
-    }
-}
-
-fn start_why(old: Option<&Container>) -> Why {
-    match old.map(|old| &old.state) {
-        None => Why::ContainerNew,
-        Some(ContainerState::Exited(exit)) => Why::ContainerExited { code: exit.code },
-        Some(ContainerState::Created) => Why::ContainerNeverStarted,
-        Some(ContainerState::Unknown { .. } | ContainerState::Running { .. }) => {
-            Why::ContainerUnknown
-        }
-    }
 }
 
 fn removes(step: &Step) -> Option<&Vec<ContainerId>> {
@@ -390,6 +303,7 @@ fn removes(step: &Step) -> Option<&Vec<ContainerId>> {
         Step::Volumes
         | Step::Sandbox { .. }
         | Step::Start { .. }
+        | Step::PostStart { .. }
         | Step::Stop { .. }
         | Step::Cleanup => None,
     }

@@ -79,6 +79,7 @@ pub(super) fn stop_container(container: &Container) -> StopTarget {
         name: container.name.clone(),
         grace_seconds,
         turn: 0,
+        pre_stop: container.pre_stop,
     }
 }
 
@@ -88,5 +89,6 @@ fn stop_sandbox(sandbox: &Sandbox) -> StopTarget {
         name: ContainerName("POD".to_owned()),
         grace_seconds: SANDBOX_GRACE_SECONDS,
         turn: 0,
+        pre_stop: false,
     }
 }

@@ -2,7 +2,7 @@
 
 use super::report::{Failed, because, say};
 use super::run::Outcome;
-use super::{PodRequest, cleanup, sandbox, start, stop, volumes};
+use super::{PodRequest, cleanup, post_start, sandbox, start, stop, volumes};
 use crate::decide::Step;
 use crate::docker::Docker;
 use crate::pod::ValidPod;
@@ -95,7 +95,22 @@ impl PodJob {
                     },
                 )
             }
-            Step::Stop { containers } => stop::stop(&self.docker, containers),
+            Step::PostStart {
+                container,
+                id,
+                attempt,
+            } => {
+                let found = self.find_sandbox();
+                let found = found.map_err(because(FailReason::RunContainerError))?;
+                let instance = post_start::Instance {
+                    container,
+                    id,
+                    attempt: *attempt,
+                    ips: found.as_ref().map_or(&[], |sandbox| &sandbox.ips),
+                };
+                post_start::run_again(self, &instance)
+            }
+            Step::Stop { containers } => stop::stop(self, containers),
             Step::Remove { containers } => {
                 stop::remove(&self.docker, &self.request.node, containers)
             }

@@ -5,7 +5,7 @@
 use std::net::{SocketAddr, TcpStream, ToSocketAddrs};
 use std::time::Duration;
 
-use k8s_openapi::api::core::v1::{Container, Probe};
+use k8s_openapi::api::core::v1::{ContainerPort, Probe};
 use k8s_openapi::apimachinery::pkg::util::intstr::IntOrString;
 use nix::libc::linger;
 use nix::sys::socket::{setsockopt, sockopt};
@@ -54,15 +54,16 @@ fn tell(request: &ProbeRequest, found: Probed, output: &str) -> Outcome {
 fn attempt(request: &ProbeRequest) -> Attempt {
     let container = &request.container;
     let probe = probe_of(container, request.kind).ok_or("the container has no such probe")?;
+    let ports = container.ports.as_deref().unwrap_or_default();
     if let Some(exec) = &probe.exec {
         let command = exec.command.as_deref().unwrap_or_default();
         probe_exec::probe(request, command, timeout(request))
     } else if let Some(get) = &probe.http_get {
-        let port = port(container, &get.port)?;
+        let port = port(ports, &get.port)?;
         let host = host(get.host.as_deref(), request);
         probe_http::probe(get, (host, port), timeout(request))
     } else if let Some(socket) = &probe.tcp_socket {
-        let port = port(container, &socket.port)?;
+        let port = port(ports, &socket.port)?;
         tcp(
             (host(socket.host.as_deref(), request), port),
             timeout(request),
@@ -86,13 +87,12 @@ fn host<'a>(given: Option<&'a str>, request: &'a ProbeRequest) -> &'a str {
 }
 
 /// A port by its number, or by its name among the ports of this same container.
-fn port(container: &Container, port: &IntOrString) -> Result<u16, String> {
+pub(super) fn port(ports: &[ContainerPort], port: &IntOrString) -> Result<u16, String> {
     let wrong = |what: &str| format!("invalid port number: {what}");
     let number = match port {
         IntOrString::Int(number) => *number,
         IntOrString::String(name) => {
-            let mut ports = container.ports.iter().flatten();
-            let named = ports.find(|port| port.name.as_ref() == Some(name));
+            let named = ports.iter().find(|port| port.name.as_ref() == Some(name));
             match named {
                 Some(port) => port.container_port,
                 None => name

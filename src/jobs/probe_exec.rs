@@ -1,4 +1,4 @@
-//! A probe that runs a command in the container.
+//! Commands in a container: what a probe or a hook runs.
 
 use std::time::Duration;
 
@@ -16,15 +16,45 @@ const OUTPUT_BYTES_MAX: usize = 10 * 1024;
 const END_WAIT: Duration = Duration::from_secs(2);
 const END_PAUSE: Duration = Duration::from_millis(20);
 
-/// Runs it. A command that takes too long is a failure, and is killed: a kubelet leaves it there, and they pile up.
+/// The code of a command that could not be started, as shells give it.
+const NOT_STARTED: i32 = 126;
+
+/// How a command ended.
+pub(super) enum Ended {
+    /// By itself, with this code.
+    Code(i32),
+    /// It took too long, and was killed.
+    Late,
+}
+
+/// Makes the probe.
 pub(super) fn probe(request: &ProbeRequest, command: &[String], timeout: Duration) -> Attempt {
     let docker = Docker::new(&request.docker_socket, Some(request.api));
     let words: Vec<String> = command
         .iter()
         .map(|word| expand_static(&request.container, word))
         .collect();
+    let (ended, output) = run(&docker, &request.id, &words, timeout)?;
+    Ok(match ended {
+        Ended::Code(0) => (Probed::Success, String::new()),
+        Ended::Code(_) => (Probed::Failure, output),
+        Ended::Late => {
+            let words = words.join(" ");
+            let text = format!("command timed out: {words:?} timed out after {timeout:?}");
+            (Probed::Failure, text)
+        }
+    })
+}
+
+/// Runs a command, and gives its output. One that takes too long is killed: a kubelet leaves it there, and they pile up.
+pub(super) fn run(
+    docker: &Docker,
+    id: &ContainerId,
+    words: &[String],
+    timeout: Duration,
+) -> Result<(Ended, String), String> {
     let said = |error: Error| error.to_string();
-    let exec = docker.exec_create(&request.id.0, &words).map_err(said)?;
+    let exec = docker.exec_create(&id.0, words).map_err(said)?;
     let began = sys::now().mono;
     let mut output = Vec::new();
     let ran = docker.exec_start(&exec, timeout, &mut |piece| {
@@ -33,36 +63,31 @@ pub(super) fn probe(request: &ProbeRequest, command: &[String], timeout: Duratio
     });
     let is_late = sys::now().mono.since(began) >= timeout;
     match ran {
-        Ok(()) => judge(&docker, &exec, &log_text(&output)),
+        Ok(()) => Ok((Ended::Code(code(docker, &exec)?), log_text(&output))),
         Err(error) if is_late && error.kind() == Kind::Unavailable => {
             // It runs, so dockerd is well, and the command is what takes long.
             let state = docker.exec_inspect(&exec).map_err(said)?;
             if state.running {
-                kill(state.pid, &request.id);
+                kill(state.pid, id);
             }
-            let words = words.join(" ");
-            let text = format!("command timed out: {words:?} timed out after {timeout:?}");
-            Ok((Probed::Failure, text))
+            Ok((Ended::Late, log_text(&output)))
         }
         // Newer engines say at once that there is no such program.
         Err(error) if error.kind() == Kind::Refused && error.said().contains("exec failed") => {
-            Ok((Probed::Failure, error.said().to_owned()))
+            Ok((Ended::Code(NOT_STARTED), error.said().to_owned()))
         }
         Err(error) => Err(error.to_string()),
     }
 }
 
-fn judge(docker: &Docker, exec: &str, output: &str) -> Attempt {
+fn code(docker: &Docker, exec: &str) -> Result<i32, String> {
     let until = sys::now().mono.after(END_WAIT);
     loop {
         let state = docker.exec_inspect(exec).map_err(|e| e.to_string())?;
         match state.exit_code {
-            Some(0) if !state.running => return Ok((Probed::Success, String::new())),
-            Some(_) if !state.running => return Ok((Probed::Failure, output.to_owned())),
-            // It closed its output and goes on: a probe that leaves something behind is well (cri-dockerd).
-            Some(_) | None if sys::now().mono >= until => {
-                return Ok((Probed::Success, String::new()));
-            }
+            Some(code) if !state.running => return Ok(code),
+            // It closed its output and goes on: a command that leaves something behind is well (cri-dockerd).
+            Some(_) | None if sys::now().mono >= until => return Ok(0),
             Some(_) | None => sys::pause(END_PAUSE),
         }
     }

@@ -1,4 +1,4 @@
-//! A probe by HTTP: one GET, redirects followed on the same host only.
+//! A probe or a hook by HTTP: one GET, redirects followed on the same host only.
 //!
 //! Source: kubelet 1.36 `pkg/probe/http`.
 
@@ -22,8 +22,35 @@ const REDIRECTS_MAX: usize = 10;
 /// What is read of a body.
 const BODY_BYTES_MAX: u64 = 10 * 1024;
 
-/// Asks once.
-pub(super) fn probe(get: &HTTPGetAction, (host, port): (&str, u16), timeout: Duration) -> Attempt {
+/// What came of a question.
+pub(super) enum Answer {
+    /// This status, with the beginning of the body.
+    Status(u16, String),
+    /// A redirect to another host, with the beginning of the body.
+    Elsewhere(String),
+    /// None, and why.
+    None(String),
+}
+
+/// Makes the probe.
+pub(super) fn probe(get: &HTTPGetAction, at: (&str, u16), timeout: Duration) -> Attempt {
+    Ok(match ask(get, at, timeout, USER_AGENT)? {
+        Answer::Status(status, body) => judge(status, &body),
+        Answer::Elsewhere(body) => {
+            let text = format!("Probe terminated redirects, Response body: {body}");
+            (Probed::Warning, text)
+        }
+        Answer::None(why) => (Probed::Failure, why),
+    })
+}
+
+/// Asks once; the error is one of making the question.
+pub(super) fn ask(
+    get: &HTTPGetAction,
+    (host, port): (&str, u16),
+    timeout: Duration,
+    user_agent: &'static str,
+) -> Result<Answer, String> {
     let host = if host.contains(':') && !host.starts_with('[') {
         format!("[{host}]")
     } else {
@@ -34,9 +61,9 @@ pub(super) fn probe(get: &HTTPGetAction, (host, port): (&str, u16), timeout: Dur
     let mut url = format!("{scheme}://{host}:{port}{path}");
     let headers = headers(get)?;
     let until = sys::now().mono.after(timeout);
-    let agent = agent(&headers).map_err(|error| error.to_string())?;
+    let agent = agent(&headers, user_agent).map_err(|error| error.to_string())?;
     for _ in 0..=REDIRECTS_MAX {
-        let failed = |why: String| Ok((Probed::Failure, format!("Get {url:?}: {why}")));
+        let failed = |why: String| Ok(Answer::None(format!("Get {url:?}: {why}")));
         let left = until.since(sys::now().mono);
         if left.is_zero() {
             return failed("the timeout of the probe is over".to_owned());
@@ -61,19 +88,16 @@ pub(super) fn probe(get: &HTTPGetAction, (host, port): (&str, u16), timeout: Dur
             .take(BODY_BYTES_MAX)
             .read_to_end(&mut body)
             .map_err(|error| format!("Get {url:?}: {error}"))?;
-        let body = String::from_utf8_lossy(&body);
+        let body = String::from_utf8_lossy(&body).into_owned();
         let next = location.filter(|_| matches!(status, 301 | 302 | 303 | 307 | 308));
         match next.and_then(|next| target(&url, next.to_str().ok()?)) {
             Some((same_host, next)) if same_host => url = next,
-            Some(_) => {
-                let text = format!("Probe terminated redirects, Response body: {body}");
-                return Ok((Probed::Warning, text));
-            }
-            None => return Ok(judge(status, &body)),
+            Some(_) => return Ok(Answer::Elsewhere(body)),
+            None => return Ok(Answer::Status(status, body)),
         }
     }
     let text = format!("Get {url:?}: stopped after {REDIRECTS_MAX} redirects");
-    Ok((Probed::Failure, text))
+    Ok(Answer::None(text))
 }
 
 fn judge(status: u16, body: &str) -> (Probed, String) {
@@ -115,7 +139,7 @@ fn headers(get: &HTTPGetAction) -> Result<HeaderMap, String> {
 }
 
 /// Takes any certificate: who can answer on the pod's address can do so in plain HTTP as well.
-fn agent(headers: &HeaderMap) -> sys::Result<Agent> {
+fn agent(headers: &HeaderMap, user_agent: &'static str) -> sys::Result<Agent> {
     let unless_given = |name: &str, value: &'static str| {
         if headers.contains_key(name) {
             AutoHeaderValue::None
@@ -128,7 +152,7 @@ fn agent(headers: &HeaderMap) -> sys::Result<Agent> {
         .max_redirects(0)
         .max_redirects_will_error(false)
         .proxy(None)
-        .user_agent(unless_given("user-agent", USER_AGENT))
+        .user_agent(unless_given("user-agent", user_agent))
         .accept(unless_given("accept", "*/*"))
         .accept_encoding(AutoHeaderValue::None)
         .build();

@@ -1,6 +1,6 @@
 //! What a job is asked to do: the one JSON document on its standard input.
 
-use k8s_openapi::api::core::v1::Container;
+use k8s_openapi::api::core::v1::{Container, ContainerPort, LifecycleHandler};
 use serde::{Deserialize, Serialize};
 
 use crate::decide::Step;
@@ -23,6 +23,8 @@ pub enum Request {
     Fetch(FetchRequest),
     /// Write last good manifests to disk.
     Keep(KeepRequest),
+    /// Run one hook; asked for by a job that stops several containers at once.
+    Hook(Box<HookRequest>),
     /// Follow dockerd's event stream.
     Events {
         /// dockerd's socket.
@@ -68,6 +70,26 @@ pub struct ProbeRequest {
     pub container: Container,
     /// Where network probes go.
     pub ip: String,
+}
+
+/// One hook.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct HookRequest {
+    /// dockerd's socket.
+    pub docker_socket: String,
+    /// Its API version.
+    pub api: (u32, u32),
+    /// Which instance of a container.
+    pub id: ContainerId,
+    /// What to do.
+    pub handler: LifecycleHandler,
+    /// The ports that it may name.
+    pub ports: Vec<ContainerPort>,
+    /// Where a request goes that names no host; empty when that is not known.
+    pub ip: String,
+    /// Milliseconds that it may take.
+    pub within_ms: u64,
 }
 
 /// One pull.

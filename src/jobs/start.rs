@@ -9,7 +9,7 @@ use k8s_openapi::api::core::v1::Container;
 use super::create::Failure;
 use super::pod::{Joined, PodJob};
 use super::report::{Failed, because, say};
-use super::{logs, nonroot};
+use super::{logs, nonroot, post_start};
 use crate::decide::ImageChoice;
 use crate::docker::wire::Image;
 use crate::pod::ContainerName;
@@ -34,14 +34,7 @@ pub(super) struct Wanted<'a> {
 /// Creates and starts a container in the sandbox. An image that is not there is reported, and is no failure.
 pub(super) fn start(job: &PodJob, wanted: &Wanted<'_>) -> Result<(), Failed> {
     let pod = job.pod()?;
-    let specs = pod.pod.spec.iter().flat_map(|spec| {
-        let init = spec.init_containers.iter().flatten();
-        spec.containers.iter().chain(init)
-    });
-    let container = specs
-        .into_iter()
-        .find(|spec| spec.name == wanted.container.0);
-    let container = container
+    let container = post_start::spec_of(pod, wanted.container)
         .ok_or("the manifest has no such container")
         .map_err(because(FailReason::JobError))?;
     let Some(image) = find_image(job, container, wanted)? else {
@@ -83,6 +76,7 @@ pub(super) fn start(job: &PodJob, wanted: &Wanted<'_>) -> Result<(), Failed> {
     };
     let body = container_body(&input).map_err(because(FailReason::CreateContainerConfigError))?;
     let name = container_name(&pod.key, &pod.uid, wanted.container, wanted.attempt);
+    post_start::announce(job, container, wanted.attempt);
     let id = job
         .create_and_start(&name, body)
         .map_err(|failure| match failure {
@@ -100,7 +94,13 @@ pub(super) fn start(job: &PodJob, wanted: &Wanted<'_>) -> Result<(), Failed> {
             text: error.to_string(),
         });
     }
-    Ok(())
+    let instance = post_start::Instance {
+        container: wanted.container,
+        id: &id,
+        attempt: wanted.attempt,
+        ips: &wanted.sandbox.ips,
+    };
+    post_start::run(job, &instance)
 }
 
 /// The image to start from; `None` when it has to be pulled first.

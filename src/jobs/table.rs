@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use super::fetch::FETCH_TIMEOUT;
 use super::probe::{PROBE_ATTEMPTS, timeout};
-use super::{ProbeRequest, Request};
+use super::{PodRequest, ProbeRequest, Request, post_start};
 use crate::decide::Step;
 use crate::state::{Event, JobEnd, JobKey, Report};
 use crate::sys::{self, Child, Error, Kind, Mono, Now};
@@ -154,11 +154,12 @@ impl Slot {
 
 fn deadline(request: &Request) -> Option<Duration> {
     match request {
-        Request::Pod(pod) => Some(pod.steps.iter().map(step_deadline).sum()),
+        Request::Pod(pod) => Some(pod.steps.iter().map(|step| step_deadline(step, pod)).sum()),
         Request::Pull(_) => Some(PULL_DEADLINE),
         Request::Probe(probe) => Some(probe_deadline(probe)),
         Request::Fetch(_) => Some(FETCH_TIMEOUT + FETCH_SLACK),
         Request::Keep(_) => Some(KEEP_DEADLINE),
+        Request::Hook(hook) => Some(Duration::from_millis(hook.within_ms) + PROBE_SLACK),
         Request::Events { .. } => None,
     }
 }
@@ -168,9 +169,13 @@ fn probe_deadline(probe: &ProbeRequest) -> Duration {
     timeout(probe) * PROBE_ATTEMPTS + PROBE_SLACK
 }
 
-fn step_deadline(step: &Step) -> Duration {
+fn step_deadline(step: &Step, request: &PodRequest) -> Duration {
     match step {
-        Step::Volumes | Step::Sandbox { .. } | Step::Start { .. } | Step::Cleanup => STEP_DEADLINE,
+        Step::Volumes | Step::Sandbox { .. } | Step::Cleanup => STEP_DEADLINE,
+        Step::Start { container, .. } | Step::PostStart { container, .. } => {
+            let hook = |pod| post_start::deadline(pod, container);
+            STEP_DEADLINE + request.pod.as_ref().map_or(Duration::ZERO, hook)
+        }
         Step::Remove { containers } => {
             STEP_DEADLINE * u32::try_from(containers.len()).unwrap_or(u32::MAX)
         }

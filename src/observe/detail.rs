@@ -13,6 +13,7 @@ pub(super) struct Detail {
     pub(super) host_network: bool,
     pub(super) image: String,
     pub(super) image_id: String,
+    pub(super) starting: bool,
 }
 
 impl Detail {
@@ -26,6 +27,7 @@ impl Detail {
             host_network: inspect.host_config.network_mode == "host",
             image: names.image,
             image_id: names.image_id,
+            starting: false,
         }
     }
 
@@ -62,6 +64,7 @@ impl Detail {
             host_network: summary.host_config.network_mode == "host",
             image: summary.image.clone(),
             image_id: format!("docker://{}", summary.image_id),
+            starting: false,
         }
     }
 

@@ -17,7 +17,8 @@ use std::time::Duration;
 use crate::docker::{Docker, wire};
 use crate::pod::{PodKey, PodUid};
 use crate::state::{
-    Container, ContainerId, DockerFacts, Node, Observed, ObservedPod, Sandbox, Stranger,
+    Container, ContainerId, ContainerState, DockerFacts, Node, Observed, ObservedPod, Sandbox,
+    Stranger,
 };
 use crate::sys::{Error, Kind, Mono, Result, now};
 use crate::translate::{Identity, Role, own_label, paths, read_identity};
@@ -208,7 +209,10 @@ impl Observer {
         let inspect = self.docker.inspect(&id.0)?;
         let names = self.image_names(&inspect);
         let mut detail = Detail::new(&inspect, names);
-        if let Role::Container { .. } = identity.role {
+        if let Role::Container { name, .. } = &identity.role {
+            let path = paths::post_start(&self.node, &identity.uid, name, identity.attempt);
+            let runs = matches!(detail.state, ContainerState::Running { .. });
+            detail.starting = runs && Path::new(&path).exists();
             let read = message::Read {
                 docker: &self.docker,
                 node: &self.node,
@@ -278,6 +282,7 @@ fn put(observed: &mut Observed, id: ContainerId, known: &Known, summary: &wire::
             sandbox,
             grace_seconds,
             sidecar,
+            pre_stop,
             ..
         } => pod.containers.push(Container {
             id,
@@ -287,6 +292,8 @@ fn put(observed: &mut Observed, id: ContainerId, known: &Known, summary: &wire::
             state: detail.state,
             grace_seconds: *grace_seconds,
             sidecar: *sidecar,
+            starting: detail.starting,
+            pre_stop: *pre_stop,
             image: detail.image,
             image_id: detail.image_id,
         }),

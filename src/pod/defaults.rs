@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::{ImageRef, probes};
+use super::{ImageRef, lifecycle, probes};
 
 /// The pull policy that an image has by itself; one that cannot be read has the other.
 fn pull_policy(image: &str) -> &'static str {
@@ -128,6 +128,7 @@ fn container_defaults(container: &mut Value, host_network: bool, visit: Visit) {
         }
     }
     probes::defaults(container, visit);
+    lifecycle::defaults(container, visit);
     for (name, default) in CONTAINER {
         visit(container, name, json!(default));
     }

@@ -10,6 +10,7 @@ mod defaults;
 mod fields;
 mod identity;
 mod images;
+mod lifecycle;
 mod list;
 mod marks;
 mod names;

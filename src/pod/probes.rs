@@ -96,7 +96,8 @@ fn probe(probe: &Value, kind: &str, path: &str, out: Out) {
     handler(probe, path, out);
 }
 
-fn handler(probe: &Value, path: &str, out: Out) {
+/// What is wrong with what a probe or a hook does.
+pub(super) fn handler(probe: &Value, path: &str, out: Out) {
     if probe["exec"].is_object() && list(&probe["exec"], "command").is_empty() {
         required(format!("{path}.exec.command"), out);
     }

@@ -23,6 +23,7 @@ pub(super) struct Entry {
 
 const LATER: &str = "not yet honoured by this version; leave it out";
 const CLUSTER: &str = "it needs a cluster; use hostPath, emptyDir or literal values";
+const NO_TCP_HOOK: &str = "a kubelet cannot do that either; use exec, httpGet or sleep";
 
 /// The entry for a path: the longest that covers it.
 pub(super) fn state_of(table: &str) -> Option<Entry> {
@@ -107,20 +108,15 @@ const CARRIED: &[&str] = &[
     "spec.readinessGates[]",
     "spec.overhead{}",
     "spec.automountServiceAccountToken",
+    "spec.os",
 ];
 
 /// Path, what to use instead, and the value that is let through.
 const REFUSED: &[(&str, &str, &str)] = &[
-    (
-        "spec.os",
-        "only linux runs here; leave it out",
-        "{\"name\":\"linux\"}",
-    ),
     ("spec.activeDeadlineSeconds", LATER, ""),
     ("spec.initContainers[].livenessProbe", LATER, ""),
     ("spec.initContainers[].readinessProbe", LATER, ""),
     ("spec.initContainers[].startupProbe", LATER, ""),
-    ("spec.initContainers[].lifecycle", LATER, "{}"),
     ("spec.resources", LATER, "{}"),
     ("spec.hostUsers", LATER, "true"),
     ("spec.runtimeClassName", LATER, ""),
@@ -162,7 +158,16 @@ const REFUSED: &[(&str, &str, &str)] = &[
         "",
     ),
     ("spec.containers[].env[].valueFrom.fileKeyRef", LATER, ""),
-    ("spec.containers[].lifecycle", LATER, "{}"),
+    (
+        "spec.containers[].lifecycle.postStart.tcpSocket",
+        NO_TCP_HOOK,
+        "",
+    ),
+    (
+        "spec.containers[].lifecycle.preStop.tcpSocket",
+        NO_TCP_HOOK,
+        "",
+    ),
     ("spec.containers[].resizePolicy[]", LATER, ""),
     ("spec.containers[].restartPolicy", LATER, ""),
     ("spec.containers[].restartPolicyRules[]", LATER, ""),

@@ -200,6 +200,7 @@ impl UrlSource {
             | Report::SandboxUp { .. }
             | Report::Started { .. }
             | Report::ImageMissing { .. }
+            | Report::Hooked { .. }
             | Report::Pulling(_)
             | Report::Pulled { .. }
             | Report::Probed { .. }

@@ -160,6 +160,11 @@ pub enum Report {
         /// Its attempt.
         attempt: u32,
     },
+    /// The postStart hook of a container has ended, well or not.
+    Hooked {
+        /// Which.
+        id: ContainerId,
+    },
     /// A container is to be started and its image is not there.
     ImageMissing {
         /// Which container.
@@ -246,6 +251,7 @@ pub enum FailReason {
     CreateContainerConfigError,
     CreateContainerError,
     RunContainerError,
+    PostStartHookError,
     ErrImagePull,
     ErrImageNeverPull,
     ImageInspectError,
@@ -265,6 +271,7 @@ impl FailReason {
             FailReason::CreateContainerConfigError => "CreateContainerConfigError",
             FailReason::CreateContainerError => "CreateContainerError",
             FailReason::RunContainerError => "RunContainerError",
+            FailReason::PostStartHookError => "PostStartHookError",
             FailReason::ErrImagePull => "ErrImagePull",
             FailReason::ErrImageNeverPull => "ErrImageNeverPull",
             FailReason::ImageInspectError => "ImageInspectError",

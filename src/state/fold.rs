@@ -288,6 +288,7 @@ impl PodMemory {
             Report::Bell { .. }
             | Report::Connected
             | Report::Fetched(_)
+            | Report::Hooked { .. }
             | Report::Pulling(_)
             | Report::Pulled { .. }
             | Report::Probed { .. }
@@ -316,6 +317,7 @@ impl ContainerMemory {
             | Report::Fetched(_)
             | Report::SandboxUp { .. }
             | Report::Started { .. }
+            | Report::Hooked { .. }
             | Report::ImageMissing { .. }
             | Report::Probed { .. }
             | Report::OomFloor { .. }
@@ -387,7 +389,22 @@ fn next_failure(
     now: Mono,
 ) -> Failure {
     let times = before.map_or(1, |before| before.times.saturating_add(1));
-    let wait_ms = (RETRY_BASE_MS << (times - 1).min(10)).min(RETRY_MAX_MS);
+    let wait_ms = match reason {
+        // The container has run: the crash-loop back-off holds.
+        FailReason::PostStartHookError => 0,
+        FailReason::CreateContainerConfigError
+        | FailReason::CreateContainerError
+        | FailReason::RunContainerError
+        | FailReason::ErrImagePull
+        | FailReason::ErrImageNeverPull
+        | FailReason::ImageInspectError
+        | FailReason::InvalidImageName
+        | FailReason::RegistryUnavailable
+        | FailReason::CreatePodSandboxError
+        | FailReason::FailedMount
+        | FailReason::KillContainerError
+        | FailReason::JobError => (RETRY_BASE_MS << (times - 1).min(10)).min(RETRY_MAX_MS),
+    };
     Failure {
         reason,
         message,

@@ -79,6 +79,10 @@ pub struct Container {
     pub grace_seconds: Option<u32>,
     /// Its place among the init containers, from its label, if it is one that runs on beside the others.
     pub sidecar: Option<u32>,
+    /// It runs and its postStart hook has not ended. Ends when a job has run that, again if need be.
+    pub starting: bool,
+    /// It has a preStop hook, by its label.
+    pub pre_stop: bool,
     /// The image as a person would name it: a tag, or else the id.
     pub image: String,
     /// `docker-pullable://repo@digest` or `docker://sha256:...`.

@@ -125,7 +125,7 @@ impl PodMemory {
 }
 
 fn is_running(container: &Container) -> bool {
-    matches!(container.state, ContainerState::Running { .. })
+    matches!(container.state, ContainerState::Running { .. }) && !container.starting
 }
 
 fn seconds(value: Option<i32>, default: u64) -> Duration {

@@ -104,6 +104,7 @@ impl One<'_> {
         let newest = self.instances.first().copied();
         let previous = self.previous();
         let mut state = match newest {
+            Some(container) if container.starting => self.state_of_new(),
             Some(container) => self.state_of(container),
             None => self.state_of_none(previous),
         };
@@ -194,6 +195,11 @@ impl One<'_> {
                 ..ContainerStateTerminated::default()
             }));
         }
+        self.state_of_new()
+    }
+
+    /// The state of a container that was never started, or is only being started.
+    fn state_of_new(&self) -> api::ContainerState {
         let waits_for_init = !init_containers(self.case.spec()).is_empty();
         let reason = if waits_for_init {
             "PodInitializing"
@@ -310,6 +316,7 @@ impl One<'_> {
             FailReason::CreateContainerConfigError
             | FailReason::CreateContainerError
             | FailReason::RunContainerError
+            | FailReason::PostStartHookError
             | FailReason::ErrImageNeverPull
             | FailReason::ImageInspectError
             | FailReason::InvalidImageName

@@ -70,6 +70,8 @@ pub fn container_body(input: &ContainerInput<'_>) -> Result<wire::CreateBody, Pr
         let list = list.as_deref().filter(|list| !list.is_empty())?;
         Some(list.iter().map(|word| env.expand(word)).collect())
     };
+    let lifecycle = container.lifecycle.as_ref();
+    let stop_signal = lifecycle.and_then(|lifecycle| lifecycle.stop_signal.clone());
     let made = labels::Made {
         attempt: input.attempt,
         sandbox: input.sandbox,
@@ -85,6 +87,7 @@ pub fn container_body(input: &ContainerInput<'_>) -> Result<wire::CreateBody, Pr
         tty: container.tty == Some(true),
         open_stdin: container.stdin == Some(true),
         stdin_once: container.stdin_once == Some(true),
+        stop_signal: stop_signal.unwrap_or_default(),
         // The image's own check would only cost; Kubernetes has its own.
         healthcheck: Some(wire::Healthcheck {
             test: vec!["NONE".into()],

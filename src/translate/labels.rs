@@ -14,7 +14,7 @@ use crate::pod::{ContainerName, PodKey, PodUid, Problem, SpecHash, ValidPod};
 use crate::state::{ContainerId, Node};
 use crate::sys::Wall;
 
-use super::paths;
+use super::{hooks, paths};
 
 /// Says that a container is ours: the agent's root directory.
 pub const ROOT_LABEL: &str = "staticlet.root-dir";
@@ -32,7 +32,7 @@ const POD_NAMESPACE: &str = "io.kubernetes.pod.namespace";
 const POD_UID: &str = "io.kubernetes.pod.uid";
 const CONTAINER_NAME: &str = "io.kubernetes.container.name";
 const LOG_PATH: &str = "io.kubernetes.container.logpath";
-const SANDBOX_ID: &str = "io.kubernetes.sandbox.id";
+pub(super) const SANDBOX_ID: &str = "io.kubernetes.sandbox.id";
 const TYPE: &str = "io.kubernetes.docker.type";
 const TYPE_SANDBOX: &str = "podsandbox";
 const TYPE_CONTAINER: &str = "container";
@@ -44,7 +44,8 @@ const MESSAGE_PATH: &str = "annotation.io.kubernetes.container.terminationMessag
 const MESSAGE_POLICY: &str = "annotation.io.kubernetes.container.terminationMessagePolicy";
 /// Ours: the place of a restartable init container in the manifest, for the order in which they stop.
 const SIDECAR: &str = "staticlet.sidecar";
-const PORTS: &str = "annotation.io.kubernetes.container.ports";
+pub(super) const PORTS: &str = "annotation.io.kubernetes.container.ports";
+pub(super) const PRE_STOP: &str = "annotation.io.kubernetes.container.preStopHandler";
 const GRACE: &str = "annotation.io.kubernetes.pod.terminationGracePeriod";
 
 /// What a container's name and labels say.
@@ -78,6 +79,8 @@ pub enum Role {
         grace_seconds: Option<u32>,
         /// Its place among the init containers, if it is one that runs on beside the others.
         sidecar: Option<u32>,
+        /// It has a preStop hook.
+        pre_stop: bool,
         /// Where it finds its termination-message file; empty for none.
         message_path: String,
         /// It wants the end of its log as its message when the file is empty.
@@ -161,6 +164,9 @@ pub(super) fn container_labels(
         let text = serde_json::to_string(&ports)
             .map_err(|e| Problem::new("spec.containers[].ports", e.to_string()))?;
         labels.insert(PORTS.into(), text);
+    }
+    if let Some(text) = hooks::label(container)? {
+        labels.insert(PRE_STOP.into(), text);
     }
     pod_labels(&mut labels, pod, node);
     Ok(labels)
@@ -278,6 +284,7 @@ pub fn read_identity(
                 .and_then(|text| text.parse::<i64>().ok())
                 .map(|grace| u32::try_from(grace).unwrap_or(if grace < 0 { 1 } else { u32::MAX })),
             sidecar: labels.get(SIDECAR).and_then(|text| text.parse().ok()),
+            pre_stop: labels.contains_key(PRE_STOP),
             message_path: labels.get(MESSAGE_PATH).cloned().unwrap_or_default(),
             message_from_log: labels.get(MESSAGE_POLICY).map(String::as_str)
                 == Some("FallbackToLogsOnError"),

@@ -11,6 +11,7 @@ mod container;
 mod dns;
 mod env;
 mod expand;
+mod hooks;
 mod labels;
 pub mod paths;
 mod resources;
@@ -21,6 +22,7 @@ mod volumes;
 pub use container::{ContainerInput, ImageFacts, container_body};
 pub use dns::{Resolver, hostname, hosts_file, resolv_conf};
 pub use env::expand_static;
+pub use hooks::{PreStop, pre_stop};
 pub use labels::{
     Identity, ROOT_LABEL, Role, SANDBOX, container_name, own_label, read_identity, sandbox_name,
 };

@@ -57,6 +57,11 @@ pub fn termination_log(node: &Node, uid: &PodUid, name: &ContainerName, attempt:
     format!("{}/{attempt:08x}", container_dir(node, uid, name))
 }
 
+/// There while the postStart hook of one attempt has not ended: beside its termination message.
+pub fn post_start(node: &Node, uid: &PodUid, name: &ContainerName, attempt: u32) -> String {
+    format!("{}.post-start", termination_log(node, uid, name, attempt))
+}
+
 /// Where the pod's volumes are; unmounted and removed with the pod.
 pub fn volumes_dir(node: &Node, uid: &PodUid) -> String {
     format!("{}/volumes", pod_dir(node, uid))

@@ -19,6 +19,7 @@ mod dockerd;
 mod edits;
 mod faults;
 mod health;
+mod hooks;
 mod init;
 mod inside;
 mod kubeadm;

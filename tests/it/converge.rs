@@ -163,6 +163,7 @@ fn all_is_well(toy: &Toy, seed: u64) {
                 .things
                 .iter()
                 .filter(|thing| is_live(thing) && thing.hash == pod.pod.hash && thing.name == name);
+            assert!(runs.clone().all(|thing| !thing.starting), "{}", story());
             assert_eq!(runs.count(), 1, "{name} of {}: {}", pod.pod.key, story());
             wanted += 1;
         }

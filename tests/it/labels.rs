@@ -93,6 +93,7 @@ fn labels_lead_back() {
             sandbox: ContainerId("abc".into()),
             grace_seconds: Some(7),
             sidecar: None,
+            pre_stop: false,
             message_path: "/dev/termination-log".into(),
             message_from_log: true,
         },

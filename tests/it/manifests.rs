@@ -75,8 +75,42 @@ fn each_fault_is_told_by_place_and_advice() {
         ),
         (c("name: twice"), "the key \"name\" is there twice"),
         (
-            c("lifecycle: {preStop: {exec: {command: [a]}}}"),
-            "spec.containers[0].lifecycle: not supported here",
+            c("lifecycle: {preStop: {tcpSocket: {port: 1}}}"),
+            "spec.containers[0].lifecycle.preStop.tcpSocket: not supported here",
+        ),
+        (
+            c("lifecycle: {postStart: {}}"),
+            "spec.containers[0].lifecycle.postStart: Required value: must specify a handler type",
+        ),
+        (
+            c("lifecycle: {preStop: {exec: {command: [a]}, sleep: {seconds: 1}}}"),
+            "spec.containers[0].lifecycle.preStop.sleep: Forbidden: may not specify more than 1 handler type",
+        ),
+        (
+            c("lifecycle: {preStop: {exec: {}}}"),
+            "spec.containers[0].lifecycle.preStop.exec.command: Required value",
+        ),
+        (
+            c("lifecycle: {preStop: {sleep: {seconds: 31}}}"),
+            "spec.containers[0].lifecycle.preStop.sleep: Invalid value: 31: must be non-negative and less than terminationGracePeriodSeconds (30)",
+        ),
+        (
+            c("lifecycle: {postStart: {httpGet: {port: 0}}}"),
+            "spec.containers[0].lifecycle.postStart.httpGet.port: Invalid value: 0",
+        ),
+        (
+            c("lifecycle: {stopSignal: SIGINT}"),
+            "spec.containers[0].lifecycle.stopSignal: Forbidden: may not be set for containers with empty `spec.os.name`",
+        ),
+        (
+            format!("{WEB}    lifecycle: {{stopSignal: INT}}\n  os: {{name: linux}}\n"),
+            "spec.containers[0].lifecycle.stopSignal: Unsupported value: \"INT\" (",
+        ),
+        (
+            format!(
+                "{WEB}  initContainers: [{{name: a, image: a, lifecycle: {{postStart: {{exec: {{command: [a]}}}}}}}}]\n"
+            ),
+            "spec.initContainers[0].lifecycle: Forbidden: may not be set for init containers without restartPolicy=Always",
         ),
         (
             c("volumeMounts: [{name: v, mountPath: /v}]"),

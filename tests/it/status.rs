@@ -110,6 +110,10 @@ fn the_words_are_those_of_a_kubelet() {
     let said = "Failed PodFailed | 0/2 Error 0 | Error";
     assert_eq!(words(&ended(policy("Never"), [3, 0]), at(6)), said);
     let mut world = healthy();
+    world.there("v1").containers[0].starting = true;
+    let said = "Pending ContainersNotReady | 1/2 ContainerCreating 0 | ";
+    assert_eq!(words(&world, at(6)), said, "its postStart hook goes on");
+    let mut world = healthy();
     world.observed.pods.clear();
     assert_eq!(
         words(&world, at(6)),

@@ -47,6 +47,8 @@ pub struct Thing {
     pub sandbox: String,
     pub id: String,
     pub state: ContainerState,
+    /// Its postStart hook has not ended; `side` has one.
+    pub starting: bool,
 }
 
 struct Job {
@@ -190,6 +192,8 @@ impl Toy {
                     state: thing.state.clone(),
                     grace_seconds: Some(2),
                     sidecar: (thing.name == "sidecar").then_some(1),
+                    starting: thing.starting && is_live(thing),
+                    pre_stop: false,
                     image: String::new(),
                     image_id: String::new(),
                 });
@@ -333,6 +337,11 @@ impl Toy {
                 }
                 None
             }
+            Step::PostStart { id, .. } => {
+                let of = self.things.iter_mut().filter(|thing| thing.id == id.0);
+                of.for_each(|thing| thing.starting = false);
+                Some(Report::Hooked { id })
+            }
             Step::Remove { containers } => {
                 self.things
                     .retain(|thing| !containers.iter().any(|gone| gone.0 == thing.id));
@@ -361,6 +370,14 @@ impl Toy {
                     return self.fail(key, Some(container), FailReason::CreateContainerError);
                 };
                 let made = self.create(&version, &container.0, attempt, pause);
+                if let (Some(made), Some(job)) = (&made, self.jobs.get_mut(key)) {
+                    let hook = Step::PostStart {
+                        container: container.clone(),
+                        id: id(made),
+                        attempt,
+                    };
+                    job.steps.insert(0, hook);
+                }
                 made.map(|made| Report::Started {
                     container,
                     id: id(&made),
@@ -397,6 +414,7 @@ impl Toy {
             attempt,
             sandbox,
             id: made.clone(),
+            starting: name == "side",
             state: if name == "init" {
                 exited(i32::from(self.ids.is_multiple_of(4)), self.now())
             } else {

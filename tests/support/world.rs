@@ -116,6 +116,8 @@ pub fn container(version: &str, name: &str, attempt: u32, state: ContainerState)
         state,
         grace_seconds: Some(30),
         sidecar: None,
+        starting: false,
+        pre_stop: false,
         image: "busybox:1".into(),
         image_id: "docker://sha256:1".into(),
     }

@@ -16,8 +16,8 @@ use std::collections::BTreeSet;
 
 use serde_json::Value;
 
-use super::Problem;
 use super::rules::{Out, invalid, label, list, one_of, range, required, text};
+use super::{Problem, lifecycle};
 
 /// Everything wrong with a defaulted pod.
 pub(super) fn pod(pod: &Value, node: &str, out: Out) {
@@ -38,6 +38,10 @@ pub(super) fn pod(pod: &Value, node: &str, out: Out) {
         &["ClusterFirstWithHostNet", "ClusterFirst", "Default", "None"],
         out,
     );
+    if !matches!(text(&spec["os"], "name"), "" | "linux") {
+        let problem = Problem::new("spec.os", "not supported here");
+        out.push(problem.hint("only linux runs here; leave it out"));
+    }
     for name in ["hostname", "subdomain"] {
         if !text(spec, name).is_empty() {
             label(text(spec, name), &format!("spec.{name}"), out);
@@ -62,6 +66,7 @@ pub(super) fn pod(pod: &Value, node: &str, out: Out) {
         let path = format!("spec.containers[{at}]");
         named(container, &path, &mut names, out);
         container::check(container, &path, out);
+        lifecycle::check(container, spec, &path, out);
         ports::check(
             container,
             &path,
@@ -74,6 +79,12 @@ pub(super) fn pod(pod: &Value, node: &str, out: Out) {
         let path = format!("spec.initContainers[{at}]");
         named(container, &path, &mut names, out);
         container::check(container, &path, out);
+        if text(container, "restartPolicy") == "Always" {
+            lifecycle::check(container, spec, &path, out);
+        } else if container["lifecycle"].is_object() {
+            let text = "Forbidden: may not be set for init containers without restartPolicy=Always";
+            out.push(Problem::new(format!("{path}.lifecycle"), text));
+        }
         // They do not run side by side, and their ports are not published: each stands alone.
         let mut own = BTreeSet::new();
         let host_network = spec["hostNetwork"] == true;

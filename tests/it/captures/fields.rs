@@ -79,8 +79,6 @@ pub(super) fn fields(
     let labels = |labels: &Value| {
         let mut labels = labels.as_object().cloned().unwrap_or_default();
         labels.remove(ROOT_LABEL);
-        // Lifecycle hooks come with a later issue, and their label with them.
-        labels.remove("annotation.io.kubernetes.container.preStopHandler");
         for label in labels.values_mut() {
             *label = cut_to_micros(label);
         }

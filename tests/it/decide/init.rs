@@ -47,6 +47,7 @@ fn stop_in_turn(targets: &[(&str, u32)]) -> Step {
         name: name(container),
         grace_seconds: 30,
         turn: *turn,
+        pre_stop: false,
     };
     Step::Stop {
         containers: targets.iter().map(target).collect(),

@@ -2,6 +2,7 @@
 
 mod containers;
 mod finished;
+mod hooks;
 mod images;
 mod init;
 mod jobs;
@@ -101,6 +102,7 @@ fn stop(targets: &[(&str, &str, u32)]) -> Step {
         name: name(container),
         grace_seconds: *grace,
         turn: 0,
+        pre_stop: false,
     };
     Step::Stop {
         containers: targets.iter().map(target).collect(),
@@ -149,6 +151,7 @@ fn rows() -> Vec<Row> {
         images::rows(),
         init::rows(),
         finished::rows(),
+        hooks::rows(),
         jobs::rows(),
         probes::rows(),
     ]
