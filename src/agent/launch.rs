@@ -108,7 +108,9 @@ fn probe(
         return None;
     };
     let spec = desired.pods.get(key)?.pod.pod.spec.as_ref()?;
-    let spec = spec.containers.iter().find(|c| c.name == container.0)?;
+    let init = spec.init_containers.iter().flatten();
+    let mut all = spec.containers.iter().chain(init);
+    let spec = all.find(|c| c.name == container.0)?;
     let machine = || Some(node.ip).filter(|ip| !ip.is_empty());
     let request = ProbeRequest {
         docker_socket: node.docker_socket,

@@ -187,6 +187,8 @@ pub enum Why {
     InitFailed,
     /// The pod is finished (`restartPolicy`), its sandbox is stopped.
     PodFinished,
+    /// A container ended in a way that restarts all of them (`RestartAllContainers`).
+    RestartAll,
     /// Old instances are over the number that is kept.
     Surplus,
     /// The image is not on this machine.
@@ -222,6 +224,7 @@ impl fmt::Display for Why {
             Why::PodUnwanted => "manifest is gone",
             Why::InitFailed => "an init container failed",
             Why::PodFinished => "pod is finished",
+            Why::RestartAll => "a restart rule restarts all containers",
             Why::Surplus => "old instance",
             Why::ImageMissing => "image is not on this machine",
             Why::PullAlways => "imagePullPolicy is Always",

@@ -1,7 +1,7 @@
 //! Which init container is to run now.
 //!
 //! They run one after the other, each to its end; one with `restartPolicy: Always` (a sidecar) only has to be started,
-//! and runs on. How far the sequence is follows from the last of them of which there is a trace in this sandbox: traces
+//! its startup probe included, and runs on. How far the sequence is follows from the last of them of which there is a trace in this sandbox: traces
 //! of earlier ones may have been removed.
 //!
 //! Source: kubelet 1.36 `kuberuntime_container.go` computeInitContainerActions.
@@ -9,7 +9,7 @@
 use k8s_openapi::api::core::v1::{Container as SpecContainer, PodSpec};
 
 use crate::state::{Container, ContainerId, ContainerState, ObservedPod};
-use crate::status::{init_failed, is_sidecar};
+use crate::status::{Again, Restart, init_failed, is_sidecar};
 
 /// How far the sequence is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -35,6 +35,7 @@ pub(super) fn plan<'a>(
     spec: &'a PodSpec,
     there: &'a ObservedPod,
     sandbox: &ContainerId,
+    is_started: &'a dyn Fn(&SpecContainer, &Container) -> bool,
 ) -> Plan<'a> {
     let list = spec.init_containers.as_deref().unwrap_or_default();
     let newest = |name: &str| {
@@ -49,7 +50,9 @@ pub(super) fn plan<'a>(
     };
     let begun = spec.containers.iter().any(is_begun);
     let mut walk = Walk {
+        spec,
         list,
+        is_started,
         done: list.is_empty() || begun,
         passed: begun,
         starts: Vec::new(),
@@ -61,8 +64,7 @@ pub(super) fn plan<'a>(
             }
             continue;
         };
-        let fails = spec.restart_policy.as_deref() == Some("Never");
-        if !walk.visit(at, newest, fails) {
+        if !walk.visit(at, newest) {
             return Plan {
                 progress: Progress::Failed,
                 starts: Vec::new(),
@@ -86,6 +88,9 @@ pub(super) fn plan<'a>(
 
 /// The way from the last init container to the first.
 struct Walk<'a> {
+    spec: &'a PodSpec,
+    /// A sidecar that runs is past its postStart hook and its startup probe.
+    is_started: &'a dyn Fn(&SpecContainer, &Container) -> bool,
     list: &'a [SpecContainer],
     done: bool,
     /// The sequence is past the container that is looked at: only sidecars matter from here on.
@@ -95,7 +100,7 @@ struct Walk<'a> {
 
 impl<'a> Walk<'a> {
     /// Takes in the newest instance of one; false when the pod has failed by it.
-    fn visit(&mut self, at: usize, newest: &'a Container, never_again: bool) -> bool {
+    fn visit(&mut self, at: usize, newest: &'a Container) -> bool {
         let Some(container) = self.list.get(at) else {
             return true;
         };
@@ -103,15 +108,24 @@ impl<'a> Walk<'a> {
         if self.passed && !sidecar {
             return true;
         }
+        let rule = Restart::of(Some(self.spec), Some(container));
         match &newest.state {
-            ContainerState::Running { .. } if sidecar && !newest.starting => self.go_on(at),
+            ContainerState::Running { .. } if sidecar => {
+                if (self.is_started)(container, newest) {
+                    self.go_on(at);
+                }
+            }
             ContainerState::Running { .. } => {}
             ContainerState::Created => self.starts.push((container, Some(newest))),
-            ContainerState::Unknown { .. } if never_again && !sidecar => return false,
+            ContainerState::Unknown { .. } if rule.is_never() => return false,
             ContainerState::Unknown { .. } => self.starts.push((container, Some(newest))),
             ContainerState::Exited(_) if sidecar => self.starts.push((container, Some(newest))),
             ContainerState::Exited(exit) if !init_failed(exit.code, &exit.reason) => self.go_on(at),
-            ContainerState::Exited(_) if never_again => return false,
+            ContainerState::Exited(exit)
+                if rule.after_init(exit.code, &exit.reason) == Again::No =>
+            {
+                return false;
+            }
             ContainerState::Exited(_) => self.starts.push((container, Some(newest))),
         }
         true

@@ -95,6 +95,17 @@ fn runs(state: &ContainerState) -> bool {
     matches!(state, ContainerState::Running { .. })
 }
 
+/// Whether a container that runs has no startup probe to wait for any more.
+pub(super) fn has_started(
+    spec: &SpecContainer,
+    container: &Container,
+    of: Option<&ContainerMemory>,
+) -> bool {
+    let probe = of.and_then(|of| of.probes.get(&ProbeKind::Startup));
+    let probe = probe.filter(|probe| probe.container == container.id);
+    spec.startup_probe.is_none() || probe.is_some_and(|probe| probe.well == Some(true))
+}
+
 /// Why a running container has to be stopped by the verdict of its probes, and with which grace: the probe's own, or
 /// else the one that the container was made with.
 pub(super) fn fault(

@@ -4,7 +4,7 @@ use k8s_openapi::api::core::v1::Pod;
 
 use crate::pod::ContainerName;
 use crate::state::{Container, ContainerState, ObservedPod};
-use crate::status::is_restarted;
+use crate::status::{Again, Restart};
 
 /// What is to become of one container of a wanted pod.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -17,7 +17,7 @@ pub enum Fate<'a> {
     Start(Option<&'a Container>),
 }
 
-/// What is to become of the container `name`, by its newest instance and the pod's restart policy.
+/// What is to become of the container `name`, by its newest instance and the restart policy.
 pub fn fate<'a>(pod: &Pod, name: &ContainerName, there: Option<&'a ObservedPod>) -> Fate<'a> {
     let newest = there.and_then(|there| {
         there
@@ -28,13 +28,12 @@ pub fn fate<'a>(pod: &Pod, name: &ContainerName, there: Option<&'a ObservedPod>)
     let Some(container) = newest else {
         return Fate::Start(None);
     };
-    let policy = pod
-        .spec
-        .as_ref()
-        .and_then(|spec| spec.restart_policy.as_deref());
+    let spec = pod.spec.as_ref();
+    let of = spec.and_then(|spec| spec.containers.iter().find(|c| c.name == name.0));
+    let rule = Restart::of(spec, of);
     match &container.state {
         ContainerState::Running { .. } => Fate::Keep(container),
-        ContainerState::Exited(exit) if !is_restarted(policy, exit.code) => {
+        ContainerState::Exited(exit) if rule.after(exit.code) == Again::No => {
             Fate::Finished(container)
         }
         ContainerState::Exited(_) | ContainerState::Created | ContainerState::Unknown { .. } => {

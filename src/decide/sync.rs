@@ -12,11 +12,11 @@ use super::init::{self, Progress};
 use super::pod::{Case, push};
 use super::restart::{Fate, fate};
 use super::start::start_why;
-use super::teardown::{stop_container, stop_running};
+use super::teardown::{remove_containers, stop_container, stop_running};
 use super::{Out, Step, Why, probes};
 use crate::pod::{ContainerName, ValidPod};
 use crate::state::{Container, ContainerId, ContainerState, ObservedPod, PodMemory};
-use crate::status::crash_wait;
+use crate::status::{Again, Restart, crash_wait, is_sidecar};
 
 /// The wanted version and what there is of it.
 pub(super) struct Sync<'a> {
@@ -187,10 +187,17 @@ impl Sync<'_> {
         if self.containers().iter().all(is_finished) {
             return (stop_running(there), Some(Why::PodFinished));
         }
+        if self.begins_anew(there, &sandbox.id) {
+            return (remove_containers(there), Some(Why::RestartAll));
+        }
         if self.finish_hooks(there, &mut steps, out) {
             why = why.or(Some(Why::HookUnfinished));
         }
-        let starts = match self.due(there, &sandbox.id) {
+        let is_started = |spec: &SpecContainer, container: &Container| {
+            let of = self.known.containers.get(&container.name);
+            !container.starting && probes::has_started(spec, container, of)
+        };
+        let starts = match self.due(there, &sandbox.id, &is_started) {
             Ok(starts) => starts,
             Err(failed) => return (stop_running(there), Some(failed)),
         };
@@ -206,6 +213,28 @@ impl Sync<'_> {
         (steps, why.or(ill))
     }
 
+    /// A container ended in a way that, by its rules, restarts all of them; and its back-off is over.
+    fn begins_anew(&self, there: &ObservedPod, sandbox: &ContainerId) -> bool {
+        let all = self.init_containers().iter().chain(self.containers());
+        all.into_iter().any(|container| {
+            let mut instances = there.containers.iter();
+            let newest = instances.find(|c| c.name.0 == container.name && c.sandbox == *sandbox);
+            let Some(Container {
+                state: ContainerState::Exited(exit),
+                name,
+                ..
+            }) = newest
+            else {
+                return false;
+            };
+            let of = self.known.containers.get(name);
+            Restart::of(self.spec(), Some(container)).after(exit.code) == Again::StartAll
+                && of
+                    .and_then(|of| crash_wait(of, exit, self.case.now))
+                    .is_none()
+        })
+    }
+
     /// Stops what failed its liveness or startup probe, and starts it again at once unless it is being backed off: as in
     /// the kubelet, that is judged by the instance before.
     fn replace_ill(
@@ -214,9 +243,10 @@ impl Sync<'_> {
         steps: &mut Vec<Step>,
         out: &mut Out,
     ) -> Option<Why> {
-        let policy = self.spec().and_then(|spec| spec.restart_policy.as_deref());
         let mut why = None;
-        for container in self.containers() {
+        let init = self.init_containers().iter();
+        let sidecars = init.filter(|container| is_sidecar(container));
+        for container in sidecars.chain(self.containers()) {
             let Fate::Keep(ill) = self.fate(container) else {
                 continue;
             };
@@ -238,7 +268,8 @@ impl Sync<'_> {
             let waits = before
                 .zip(of)
                 .and_then(|(exit, of)| crash_wait(of, exit, self.case.now));
-            if policy != Some("Never") && waits.is_none() {
+            let rule = Restart::of(self.spec(), Some(container));
+            if !rule.is_never() && waits.is_none() {
                 self.start(container, Some(ill), steps, out);
             }
         }
@@ -250,11 +281,12 @@ impl Sync<'_> {
         &'a self,
         there: &'a ObservedPod,
         sandbox: &ContainerId,
+        is_started: &'a dyn Fn(&SpecContainer, &Container) -> bool,
     ) -> Result<Vec<(&'a SpecContainer, Option<&'a Container>)>, Why> {
         let Some(spec) = self.spec() else {
             return Ok(Vec::new());
         };
-        let init::Plan { progress, starts } = init::plan(spec, there, sandbox);
+        let init::Plan { progress, starts } = init::plan(spec, there, sandbox, is_started);
         let others = self.containers().iter().filter_map(|container| {
             let fate = self.fate(container);
             match fate {

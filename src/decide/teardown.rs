@@ -68,6 +68,28 @@ pub(super) fn stop_running(pod: &ObservedPod) -> Vec<Step> {
         .collect()
 }
 
+/// All containers go, and the sandbox stays. Nobody asked them to end, and they are not asked to be quick about it: as in
+/// the kubelet there is no hook, and the least grace.
+pub(super) fn remove_containers(pod: &ObservedPod) -> Vec<Step> {
+    let running = |c: &&Container| matches!(c.state, ContainerState::Running { .. });
+    let stop = |container| StopTarget {
+        grace_seconds: GRACE_MIN_SECONDS,
+        pre_stop: false,
+        ..stop_container(container)
+    };
+    let targets: Vec<StopTarget> = pod.containers.iter().filter(running).map(stop).collect();
+    let mut steps = Vec::new();
+    if !targets.is_empty() {
+        steps.push(Step::Stop {
+            containers: targets,
+        });
+    }
+    steps.push(Step::Remove {
+        containers: pod.containers.iter().map(|c| c.id.clone()).collect(),
+    });
+    steps
+}
+
 /// The grace that the container was made with, so that the manifest need not be there any more.
 pub(super) fn stop_container(container: &Container) -> StopTarget {
     let grace_seconds = container

@@ -93,7 +93,6 @@ const HONOURED: &[&str] = &[
     "spec.volumes[].emptyDir",
     "spec.volumes[].hostPath",
     "spec.containers[]",
-    "spec.initContainers[].restartPolicy",
 ];
 
 const CARRIED: &[&str] = &[
@@ -114,9 +113,6 @@ const CARRIED: &[&str] = &[
 /// Path, what to use instead, and the value that is let through.
 const REFUSED: &[(&str, &str, &str)] = &[
     ("spec.activeDeadlineSeconds", LATER, ""),
-    ("spec.initContainers[].livenessProbe", LATER, ""),
-    ("spec.initContainers[].readinessProbe", LATER, ""),
-    ("spec.initContainers[].startupProbe", LATER, ""),
     ("spec.resources", LATER, "{}"),
     ("spec.hostUsers", LATER, "true"),
     ("spec.runtimeClassName", LATER, ""),
@@ -169,8 +165,6 @@ const REFUSED: &[(&str, &str, &str)] = &[
         "",
     ),
     ("spec.containers[].resizePolicy[]", LATER, ""),
-    ("spec.containers[].restartPolicy", LATER, ""),
-    ("spec.containers[].restartPolicyRules[]", LATER, ""),
     ("spec.containers[].resources.claims[]", CLUSTER, ""),
     (
         "spec.containers[].securityContext.windowsOptions",

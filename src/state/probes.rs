@@ -102,7 +102,12 @@ impl PodMemory {
         before: &mut BTreeMap<ContainerId, Before>,
         now: Now,
     ) {
-        for container in &spec.containers {
+        // A plain init container has none.
+        let all = spec
+            .containers
+            .iter()
+            .chain(spec.init_containers.iter().flatten());
+        for container in all {
             let name = ContainerName(container.name.clone());
             let newest = there.containers.iter().find(|one| one.name == name);
             let Some(newest) = newest.filter(|newest| is_running(newest)) else {

@@ -12,6 +12,7 @@ use k8s_openapi::api::core::v1::{
 use super::backoff::crash_wait;
 use super::init::{Part, init_containers};
 use super::pod::{Case, time};
+use super::restart::Restart;
 use crate::pod::ContainerName;
 use crate::state::{
     Container, ContainerMemory, ContainerState, Exit, FailReason, Failure, ProbeKind, probe_of,
@@ -276,12 +277,12 @@ impl One<'_> {
 
     /// Why it is not started although it should be; `None` when it runs, is finished, or is just about to start.
     fn why_waiting(&self, newest: Option<&Container>) -> Option<api::ContainerState> {
-        let policy = self.case.spec()?.restart_policy.as_deref();
+        let rule = Restart::of(Some(self.case.spec()?), self.spec);
         let memory = self.memory()?;
         let exit = match newest.map(|container| &container.state) {
             Some(ContainerState::Running { .. }) => return None,
             Some(ContainerState::Exited(exit))
-                if !self.part.is_restarted(policy, exit.code, &exit.reason) =>
+                if !self.part.is_restarted(rule, exit.code, &exit.reason) =>
             {
                 return None;
             }

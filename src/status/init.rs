@@ -2,6 +2,8 @@
 
 use k8s_openapi::api::core::v1::{Container, PodSpec};
 
+use super::restart::{Again, Restart};
+
 /// What a container is in its pod.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Part {
@@ -32,13 +34,14 @@ impl Part {
         }
     }
 
-    /// Whether a container that ended like this is started again. An unknown policy counts as Always, as in the kubelet.
-    pub(super) fn is_restarted(self, policy: Option<&str>, code: i32, reason: &str) -> bool {
-        match self {
-            Part::Regular => super::is_restarted(policy, code),
-            Part::Init => init_failed(code, reason) && policy != Some("Never"),
-            Part::Sidecar => true,
-        }
+    /// Whether a container that ended like this is started again.
+    pub(super) fn is_restarted(self, rule: Restart<'_>, code: i32, reason: &str) -> bool {
+        let again = match self {
+            Part::Regular => rule.after(code),
+            Part::Init => rule.after_init(code, reason),
+            Part::Sidecar => Again::Start,
+        };
+        again != Again::No
     }
 }
 

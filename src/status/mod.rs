@@ -13,11 +13,12 @@ mod phase;
 mod pod;
 mod reasons;
 mod resources;
+mod restart;
 mod table;
 
 pub use backoff::crash_wait;
 pub use init::{init_failed, is_sidecar};
-pub use phase::is_restarted;
 pub use pod::{Case, pod_status};
 pub use reasons::{Reason, reasons};
+pub use restart::{Again, Restart};
 pub use table::{Row, age, render, row};

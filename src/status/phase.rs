@@ -1,8 +1,9 @@
 //! The phase of a pod.
 
-use k8s_openapi::api::core::v1::{ContainerStateTerminated, ContainerStatus, PodSpec};
+use k8s_openapi::api::core::v1::{Container, ContainerStateTerminated, ContainerStatus, PodSpec};
 
 use super::init::{Part, init_containers};
+use super::restart::{Again, Restart};
 
 /// The phases that a static pod can be in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -63,32 +64,33 @@ pub(super) fn phase(
     init: &[ContainerStatus],
     statuses: &[ContainerStatus],
 ) -> Phase {
-    let policy = spec.and_then(|spec| spec.restart_policy.as_deref());
-    let names: Vec<&str> = match spec {
-        Some(spec) => spec.containers.iter().map(|c| c.name.as_str()).collect(),
-        None => statuses.iter().map(|s| s.name.as_str()).collect(),
+    let rule_of = |container| Restart::of(spec, container);
+    let names: Vec<(&str, Restart<'_>)> = match spec {
+        Some(spec) => {
+            let of = |c| (name_of(c), rule_of(Some(c)));
+            spec.containers.iter().map(of).collect()
+        }
+        None => statuses
+            .iter()
+            .map(|s| (s.name.as_str(), rule_of(None)))
+            .collect(),
     };
     let mut tally = Tally::default();
     for container in init_containers(spec) {
         let status = init.iter().find(|status| status.name == container.name);
         match Part::of_init(container) {
             Part::Sidecar => tally.count_sidecar(status),
-            Part::Init | Part::Regular => tally.count_init(policy, status),
+            Part::Init | Part::Regular => tally.count_init(rule_of(Some(container)), status),
         }
     }
-    for name in names {
-        tally.count(policy, statuses.iter().find(|status| status.name == name));
+    for (name, rule) in names {
+        tally.count(rule, statuses.iter().find(|status| status.name == name));
     }
     tally.phase()
 }
 
-/// Whether a container that ended with `code` is started again. An unknown policy counts as Always, as in the kubelet.
-pub fn is_restarted(policy: Option<&str>, code: i32) -> bool {
-    match policy {
-        Some("Never") => false,
-        Some("OnFailure") => code != 0,
-        _ => true,
-    }
+fn name_of(container: &Container) -> &str {
+    &container.name
 }
 
 /// How a container ended, if it does not run: also when it waits for its next start.
@@ -101,12 +103,17 @@ fn ended(status: &ContainerStatus) -> Option<&ContainerStateTerminated> {
         .or_else(|| state.waiting.as_ref().and_then(|_| last()))
 }
 
+/// Whether an init container that failed stays so.
+fn is_over(rule: Restart<'_>, end: &ContainerStateTerminated) -> bool {
+    rule.after_init(end.exit_code, end.reason.as_deref().unwrap_or_default()) == Again::No
+}
+
 impl Tally {
-    fn count_init(&mut self, policy: Option<&str>, status: Option<&ContainerStatus>) {
+    fn count_init(&mut self, rule: Restart<'_>, status: Option<&ContainerStatus>) {
         match status.and_then(ended) {
             None => self.init_pending += 1,
             Some(end) if end.exit_code == 0 && end.reason.as_deref() != Some("OOMKilled") => {}
-            Some(_) if policy == Some("Never") => self.init_failed += 1,
+            Some(end) if is_over(rule, end) => self.init_failed += 1,
             // It is started again, and what comes after it waits.
             Some(_) => {}
         }
@@ -128,7 +135,7 @@ impl Tally {
         }
     }
 
-    fn count(&mut self, policy: Option<&str>, status: Option<&ContainerStatus>) {
+    fn count(&mut self, rule: Restart<'_>, status: Option<&ContainerStatus>) {
         let state = status.and_then(|status| status.state.as_ref());
         let Some(state) = state else {
             self.unknown += 1;
@@ -142,7 +149,7 @@ impl Tally {
             self.running += 1;
         } else if let Some(ended) = &state.terminated {
             self.stopped += 1;
-            if !is_restarted(policy, ended.exit_code) {
+            if rule.after(ended.exit_code) == Again::No {
                 self.stopped_for_good += 1;
             }
             if ended.exit_code == 0 {
@@ -150,7 +157,7 @@ impl Tally {
             }
         } else if let (Some(_), Some(ended)) = (&state.waiting, last) {
             self.stopped += 1;
-            if !is_restarted(policy, ended.exit_code) {
+            if rule.after(ended.exit_code) == Again::No {
                 self.stopped_for_good += 1;
             }
         } else if state.waiting.is_some() {

@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 use super::backoff::crash_wait;
 use super::init::{Part, init_containers};
 use super::pod::Case;
+use super::restart::Restart;
 use crate::pod::ContainerName;
 use crate::state::{Container, ContainerMemory, ContainerState, Exit, Failure, Pull};
 use crate::sys::Mono;
@@ -46,8 +47,8 @@ pub fn reasons(case: &Case<'_>) -> Vec<Reason> {
             .and_then(|memory| memory.containers.get(&name))
             .cloned()
             .unwrap_or_default();
-        let policy = spec.restart_policy.as_deref();
-        out.extend(of_container(case, &name, (newest, &memory), (policy, part)));
+        let rule = Restart::of(Some(spec), Some(container));
+        out.extend(of_container(case, &name, (newest, &memory), (rule, part)));
     }
     out
 }
@@ -56,7 +57,7 @@ fn of_container(
     case: &Case<'_>,
     name: &ContainerName,
     (newest, memory): (Option<&Container>, &ContainerMemory),
-    (policy, part): (Option<&str>, Part),
+    (rule, part): (Restart<'_>, Part),
 ) -> Option<Reason> {
     let state = newest.map(|newest| &newest.state);
     let reason = |word: &str, message: String, next_attempt| Reason {
@@ -77,8 +78,8 @@ fn of_container(
         }
         Some(ContainerState::Created) | None => None,
     };
-    if let Some(exit) = exit.filter(|exit| !part.is_restarted(policy, exit.code, &exit.reason)) {
-        let policy = policy.unwrap_or_default();
+    if let Some(exit) = exit.filter(|exit| !part.is_restarted(rule, exit.code, &exit.reason)) {
+        let policy = rule.policy();
         let text = format!(
             "{}, not started again (restartPolicy {policy})",
             ended(exit)

@@ -100,3 +100,33 @@ fn sidecars_stop_last_and_in_reverse_order() {
     let order = ["main", "s2", "s1", "POD"].map(ended);
     assert!(order.is_sorted(), "{order:?}");
 }
+
+#[test]
+#[ignore = "needs dockerd"]
+fn a_sidecars_probes_hold_up_the_next_and_restart_it() {
+    let agent = Agent::started("sidecar-probes");
+    let probe = |file: &str| {
+        format!("{{exec: {{command: [cat, {file}]}}, periodSeconds: 1, failureThreshold: 60}}")
+    };
+    let live = "{exec: {command: [ls, /live]}, periodSeconds: 1, failureThreshold: 2}";
+    let more = format!(
+        ", restartPolicy: Always, startupProbe: {}, readinessProbe: {}, livenessProbe: {live}",
+        probe("/v/up"),
+        probe("/v/ready")
+    );
+    let side = container("side", &format!("touch /live; {SLEEP}"), &more);
+    agent.put("a.yaml", &manifest("a", "Never", &[&side], SLEEP));
+    let first = agent.wait_running("a", "side");
+    agent.wait_status("0/2");
+    thread::sleep(Duration::from_secs(2));
+    assert!(agent.running("a", "main").is_empty());
+    engine::exec(&first, &["touch", "/v/up"]);
+    let main = agent.wait_running("a", "main");
+    agent.wait_status("1/2");
+    engine::exec(&first, &["touch", "/v/ready"]);
+    agent.wait_status("2/2");
+    engine::exec(&first, &["rm", "/live"]);
+    agent.wait_other("a", "side", &first);
+    agent.wait_status("2/2");
+    assert_eq!(agent.running("a", "main"), [main]);
+}

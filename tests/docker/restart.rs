@@ -94,3 +94,47 @@ fn one_dead_instance_is_kept_and_the_rest_collected() {
         agent.all("a").len() == 3
     });
 }
+
+#[test]
+#[ignore = "needs dockerd"]
+fn a_container_has_a_policy_and_rules_of_its_own() {
+    let agent = Agent::started("own-policy");
+    let once = |name: &str, code: u32, more: &str| {
+        format!(
+            "  - {{name: {name}, image: 'busybox:1', command: [sh, -c, 'exit {code}']{more}}}\n"
+        )
+    };
+    let rule = |action: &str| {
+        format!(
+            ", restartPolicy: Never, restartPolicyRules: [{{action: {action}, exitCodes: {{operator: In, values: [7]}}}}]"
+        )
+    };
+    let never = once("never", 3, ", restartPolicy: Never");
+    let other = once("other", 8, &rule("Restart"));
+    let ruled = once("ruled", 7, &rule("Restart"));
+    agent.put("a.yaml", &(sleeper("a") + &never + &other + &ruled));
+    let attempts = |pod: &str, name: &str| {
+        let all = agent.all(pod);
+        let of = all.iter().filter_map(|c| {
+            let name_of = c["Names"][0].as_str()?;
+            let (_, attempt) = name_of.rsplit_once('_')?;
+            name_of
+                .contains(&format!("k8s_{name}_"))
+                .then(|| attempt.parse::<u32>().unwrap())
+        });
+        of.max()
+    };
+    eventually(&agent, "the rule holds", SOON, || {
+        attempts("a", "ruled") >= Some(1)
+    });
+    assert_eq!(
+        (attempts("a", "never"), attempts("a", "other")),
+        (Some(0), Some(0))
+    );
+    let all = once("ruled", 7, &rule("RestartAllContainers"));
+    agent.put("b.yaml", &(sleeper("b") + &all));
+    eventually(&agent, "all were restarted", SOON, || {
+        attempts("b", "c") >= Some(1)
+    });
+    assert_eq!(attempts("b", "POD"), Some(0), "in the same sandbox");
+}

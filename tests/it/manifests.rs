@@ -79,6 +79,16 @@ fn each_fault_is_told_by_place_and_advice() {
             "spec.containers[0].lifecycle.preStop.tcpSocket: not supported here",
         ),
         (
+            c("restartPolicyRules: [{action: Restart, exitCodes: {operator: In, values: [1]}}]"),
+            "spec.containers[0].restartPolicy: Required value: must specify restartPolicy when restart rules are used",
+        ),
+        (
+            c(
+                "restartPolicy: Never\n    restartPolicyRules: [{action: Stop, exitCodes: {operator: Is, values: []}}, {action: Restart}]",
+            ),
+            "spec.containers[0].restartPolicyRules[0].action: Unsupported value: \"Stop\"",
+        ),
+        (
             c("lifecycle: {postStart: {}}"),
             "spec.containers[0].lifecycle.postStart: Required value: must specify a handler type",
         ),
@@ -125,14 +135,14 @@ fn each_fault_is_told_by_place_and_advice() {
             "spec.initContainers[0].name: Duplicate value: \"c\"",
         ),
         (
-            format!("{WEB}  initContainers: [{{name: a, image: a, restartPolicy: Never}}]\n"),
-            "spec.initContainers[0].restartPolicy: Unsupported value: \"Never\"",
+            format!("{WEB}  initContainers: [{{name: a, image: a, restartPolicy: Sometimes}}]\n"),
+            "spec.initContainers[0].restartPolicy: Unsupported value: \"Sometimes\": supported values: \"Always\", \"Never\", \"OnFailure\"",
         ),
         (
             format!(
                 "{WEB}  initContainers: [{{name: a, image: a, startupProbe: {{exec: {{}}}}}}]\n"
             ),
-            "spec.initContainers[0].startupProbe: not supported here",
+            "spec.initContainers[0].startupProbe: Forbidden: may not be set for init containers without restartPolicy=Always",
         ),
         (
             format!("{WEB}  initContainers: [{{name: a, image: a, envFrom: [{{prefix: x}}]}}]\n"),

@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use super::{env, resources, security};
+use super::{env, resources, restart, security};
 use crate::pod::probes;
 use crate::pod::rules::{Out, invalid, one_of, required, text};
 
@@ -37,6 +37,7 @@ pub(super) fn check(container: &Value, path: &str, out: Out) {
         &format!("{path}.securityContext"),
         out,
     );
+    restart::check(container, path, out);
     env::check(container, path, out);
     probes::check(container, path, out);
     resources::check(&container["resources"], &format!("{path}.resources"), out);

@@ -7,6 +7,7 @@ mod hosts;
 mod metadata;
 mod ports;
 mod resources;
+mod restart;
 mod scheduling;
 mod security;
 mod selectors;
@@ -57,6 +58,8 @@ pub(super) fn pod(pod: &Value, node: &str, out: Out) {
     security::pod(spec, out);
     hosts::check(spec, out);
     scheduling::check(spec, out);
+    let deadlines = (1, i64::from(i32::MAX));
+    range(spec, "activeDeadlineSeconds", "spec", deadlines, out);
     let volumes = volumes::volumes(spec, out);
     if list(spec, "containers").is_empty() {
         required("spec.containers".to_owned(), out);
@@ -81,17 +84,29 @@ pub(super) fn pod(pod: &Value, node: &str, out: Out) {
         container::check(container, &path, out);
         if text(container, "restartPolicy") == "Always" {
             lifecycle::check(container, spec, &path, out);
-        } else if container["lifecycle"].is_object() {
-            let text = "Forbidden: may not be set for init containers without restartPolicy=Always";
-            out.push(Problem::new(format!("{path}.lifecycle"), text));
+        } else {
+            not_for_init(container, &path, out);
         }
         // They do not run side by side, and their ports are not published: each stands alone.
         let mut own = BTreeSet::new();
         let host_network = spec["hostNetwork"] == true;
         ports::check(container, &path, (host_network, &mut own), out);
         volumes::mounts(container, &path, &volumes, out);
-        // `Never` and `OnFailure` came with restartPolicyRules.
-        one_of(container, "restartPolicy", &path, &["Always"], out);
+    }
+}
+
+/// What only makes sense for a container that runs on.
+fn not_for_init(container: &Value, path: &str, out: Out) {
+    for name in [
+        "lifecycle",
+        "livenessProbe",
+        "readinessProbe",
+        "startupProbe",
+    ] {
+        if container[name].is_object() {
+            let text = "Forbidden: may not be set for init containers without restartPolicy=Always";
+            out.push(Problem::new(format!("{path}.{name}"), text));
+        }
     }
 }
 

@@ -8,6 +8,7 @@ mod init;
 mod jobs;
 mod pods;
 mod probes;
+mod restarts;
 mod sandboxes;
 mod timers;
 
@@ -18,7 +19,8 @@ use serde_json::json;
 use staticlet::decide::{Action, ImageChoice, Limits, Step, StopTarget, Why, decide};
 use staticlet::pod::{PodUid, SpecHash};
 use staticlet::state::{
-    ContainerState, Crash, Event, FailReason, Failure, JobEnd, JobKey, Pull, Report,
+    ContainerState, Crash, Event, FailReason, Failure, JobEnd, JobKey, ProbeKind, Probed, Pull,
+    Report,
 };
 
 use crate::support::world::*;
@@ -152,6 +154,7 @@ fn rows() -> Vec<Row> {
         init::rows(),
         finished::rows(),
         hooks::rows(),
+        restarts::rows(),
         jobs::rows(),
         probes::rows(),
     ]
