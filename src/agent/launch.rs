@@ -80,6 +80,7 @@ pub(super) fn request(
                 pod,
                 steps: steps.clone(),
                 program_digest: None,
+                seen: None,
             };
             Some((
                 JobKey::Pod(key.clone()),

@@ -354,6 +354,7 @@ impl Agent {
         {
             if let Request::Pod(request) = &mut request {
                 request.program_digest.clone_from(&self.program_digest);
+                request.seen = self.memory.pods.get(&request.key).map(|pod| pod.seen);
             }
             self.start(key, &request, started, now);
         }

@@ -185,6 +185,8 @@ pub enum Why {
     PodUnwanted,
     /// An init container failed and is not started again (`restartPolicy: Never`).
     InitFailed,
+    /// The pod was active for longer than `activeDeadlineSeconds`.
+    DeadlineExceeded,
     /// The pod is finished (`restartPolicy`), its sandbox is stopped.
     PodFinished,
     /// A container ended in a way that restarts all of them (`RestartAllContainers`).
@@ -223,6 +225,7 @@ impl fmt::Display for Why {
             Why::SpecChanged => "manifest changed",
             Why::PodUnwanted => "manifest is gone",
             Why::InitFailed => "an init container failed",
+            Why::DeadlineExceeded => "activeDeadlineSeconds are over",
             Why::PodFinished => "pod is finished",
             Why::RestartAll => "a restart rule restarts all containers",
             Why::Surplus => "old instance",

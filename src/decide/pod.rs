@@ -3,11 +3,14 @@
 //! In this order: leave a running job alone (or cancel it), take away every other version, then bring the wanted version
 //! to what it should be (`sync.rs`). The first that has work makes one job; the next look goes on from there.
 
+use std::time::Duration;
+
 use super::sync::Sync;
 use super::teardown::remove_pod;
 use super::{Action, Out, Step, Why};
 use crate::pod::{PodKey, PodUid, ValidPod};
 use crate::state::{JobKey, Memory, ObservedPod, PodMemory};
+use crate::status::active_left;
 use crate::sys::Now;
 
 /// Everything about one key.
@@ -53,7 +56,7 @@ pub(super) fn decide_pod(case: &Case, out: &mut Out) {
         return push(case, old.uid.clone(), remove_pod(old), why, out);
     }
     let Some(wanted) = case.wanted else { return };
-    let fresh = PodMemory::new(wanted.uid.clone(), None, case.now.wall);
+    let fresh = PodMemory::new(wanted.uid.clone(), None, case.now);
     let there = case.instances.first().copied();
     Sync {
         case,
@@ -79,18 +82,32 @@ fn cancel_stale(case: &Case, out: &mut Out) {
         else {
             continue;
         };
-        if case.wanted.is_none_or(|wanted| wanted.hash != *wants) {
-            let why = if case.wanted.is_some() {
-                Why::SpecChanged
-            } else {
-                Why::PodUnwanted
-            };
-            out.actions.push(Action::Cancel {
-                job: job.clone(),
-                why,
-            });
-        }
+        let why = match case.wanted {
+            None => Why::PodUnwanted,
+            Some(wanted) if wanted.hash != *wants => Why::SpecChanged,
+            Some(wanted) => match left(case, wanted) {
+                Some(Duration::ZERO) => Why::DeadlineExceeded,
+                Some(left) => {
+                    out.wait(left, "active deadline");
+                    continue;
+                }
+                None => continue,
+            },
+        };
+        out.actions.push(Action::Cancel {
+            job: job.clone(),
+            why,
+        });
     }
+}
+
+/// What is left of the active time of a pod that has a job.
+fn left(case: &Case, wanted: &ValidPod) -> Option<Duration> {
+    let known = case.memory.pods.get(case.key);
+    let known = known.filter(|known| known.uid == wanted.uid);
+    let mut instances = case.instances.iter();
+    let there = instances.find(|there| is_current(Some(wanted), there));
+    active_left(wanted.pod.spec.as_ref(), there.copied(), known, case.now)
 }
 
 /// The UID tells versions apart; with a UID from the manifest it is the hash that the sandbox was made with.

@@ -16,7 +16,7 @@ use super::teardown::{remove_containers, stop_container, stop_running};
 use super::{Out, Step, Why, probes};
 use crate::pod::{ContainerName, ValidPod};
 use crate::state::{Container, ContainerId, ContainerState, ObservedPod, PodMemory};
-use crate::status::{Again, Restart, crash_wait, is_sidecar};
+use crate::status::{Again, Restart, active_left, crash_wait, is_sidecar};
 
 /// The wanted version and what there is of it.
 pub(super) struct Sync<'a> {
@@ -29,10 +29,19 @@ pub(super) struct Sync<'a> {
 impl Sync<'_> {
     /// Decides: the sandbox first, then the containers in it, then what is left over.
     pub(super) fn decide(&self, out: &mut Out) {
-        let (mut steps, why) = match self.sandbox_fault() {
-            Some(fault) => self.rebuild(fault, out),
-            None => self.mend(out),
+        let left = active_left(self.spec(), self.there, Some(self.known), self.case.now);
+        let (mut steps, why) = if left == Some(Duration::ZERO) {
+            let steps = self.there.map(stop_running);
+            (steps.unwrap_or_default(), Some(Why::DeadlineExceeded))
+        } else {
+            match self.sandbox_fault() {
+                Some(fault) => self.rebuild(fault, out),
+                None => self.mend(out),
+            }
         };
+        if let Some(left) = left.filter(|left| !left.is_zero()) {
+            out.wait(left, "active deadline");
+        }
         if let Some(there) = self.there {
             let removed: Vec<_> = steps
                 .iter()

@@ -7,6 +7,7 @@ use crate::decide::Step;
 use crate::pod::{PodKey, PodUid, ValidPod};
 use crate::sources::{FetchRequest, KeepRequest};
 use crate::state::{ContainerId, DockerFacts, Node, ProbeKind};
+use crate::sys::Wall;
 
 /// One request.
 #[allow(clippy::large_enum_variant)] // one value a process
@@ -49,6 +50,9 @@ pub struct PodRequest {
     pub pod: Option<ValidPod>,
     /// What to do, in order.
     pub steps: Vec<Step>,
+    /// When the pod was first seen; `None`: now.
+    #[serde(default)]
+    pub seen: Option<Wall>,
     /// What [`super::program_digest`] gave the agent; without it the job reads the program once more.
     #[serde(default)]
     pub program_digest: Option<String>,

@@ -63,7 +63,7 @@ fn made_from(
         node: &job.request.node,
         docker: &job.request.docker,
         image,
-        seen: sys::now().wall,
+        seen: job.request.seen.unwrap_or_else(|| sys::now().wall),
     };
     let body = sandbox_body(&input).map_err(because(FailReason::CreatePodSandboxError))?;
     let bindings = body.host_config.port_bindings.clone();

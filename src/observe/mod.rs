@@ -269,11 +269,12 @@ fn put(observed: &mut Observed, id: ContainerId, known: &Known, summary: &wire::
         containers: Vec::new(),
     });
     match &identity.role {
-        Role::Sandbox { hash } => pod.sandboxes.push(Sandbox {
+        Role::Sandbox { hash, seen } => pod.sandboxes.push(Sandbox {
             id,
             attempt: identity.attempt,
             state: detail.state,
             hash: hash.clone(),
+            seen: *seen,
             ips: detail.ips,
             host_network: detail.host_network,
         }),

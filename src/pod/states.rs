@@ -74,6 +74,7 @@ fn entry_of(table: &str) -> Option<Entry> {
 
 const HONOURED: &[&str] = &[
     "spec.restartPolicy",
+    "spec.activeDeadlineSeconds",
     "spec.terminationGracePeriodSeconds",
     "spec.hostNetwork",
     "spec.hostPID",
@@ -112,7 +113,6 @@ const CARRIED: &[&str] = &[
 
 /// Path, what to use instead, and the value that is let through.
 const REFUSED: &[(&str, &str, &str)] = &[
-    ("spec.activeDeadlineSeconds", LATER, ""),
     ("spec.resources", LATER, "{}"),
     ("spec.hostUsers", LATER, "true"),
     ("spec.runtimeClassName", LATER, ""),

@@ -7,7 +7,7 @@ use super::event::{Event, FailReason, JobEnd, JobKey, Report};
 use super::memory::{
     ContainerMemory, Crash, Failure, Memory, PodMemory, Pull, PullWait, RunningJob,
 };
-use super::{ContainerState, Desired, Observed};
+use super::{ContainerState, Desired, Observed, Sandbox};
 use crate::pod::{ContainerName, PodKey};
 use crate::sys::{Mono, Now};
 
@@ -73,7 +73,7 @@ impl Memory {
             .values()
             .filter(|pod| !desired.pods.contains_key(&pod.key));
         for (key, uid, hash) in wanted.chain(left.map(|pod| (&pod.key, &pod.uid, None))) {
-            let fresh = || PodMemory::new(uid.clone(), hash.cloned(), now.wall);
+            let fresh = || PodMemory::new(uid.clone(), hash.cloned(), now);
             let known = self.pods.entry(key.clone()).or_insert_with(fresh);
             if known.uid != *uid || (hash.is_some() && known.hash.as_ref() != hash) {
                 *known = fresh();
@@ -96,6 +96,13 @@ impl Memory {
             else {
                 continue;
             };
+            // An older version may have the same UID.
+            let hash = known.hash.clone();
+            let of_this = |sandbox: &&Sandbox| hash.is_none() || sandbox.hash == hash;
+            let sandboxes = pod.sandboxes.iter().filter(of_this);
+            if let Some(seen) = sandboxes.filter_map(|sandbox| sandbox.seen).min() {
+                known.was_seen(seen, now);
+            }
             for container in &pod.containers {
                 let of = known.containers.entry(container.name.clone()).or_default();
                 of.attempt = of.attempt.max(Some(container.attempt));

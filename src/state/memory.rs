@@ -1,12 +1,13 @@
 //! What is remembered between looks. All of it is cheap to relearn.
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use super::event::{FailReason, JobKey, ProbeKind, Progress};
 use super::observed::ContainerId;
 use super::probes::{Before, ProbeMemory};
 use crate::pod::{ContainerName, PodKey, PodUid, SpecHash};
-use crate::sys::{Mono, Wall};
+use crate::sys::{Mono, Now, Wall};
 
 /// Back-off timers, jobs in flight, what jobs said last.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -28,8 +29,10 @@ pub struct PodMemory {
     pub uid: PodUid,
     /// Its hash, while it is wanted.
     pub hash: Option<SpecHash>,
-    /// When this agent first saw it: `status.startTime`.
+    /// When it was first seen, by an earlier agent perhaps: `status.startTime`.
     pub seen: Wall,
+    /// How long ago that was, at this point of the other clock, which never jumps.
+    aged: (Mono, Duration),
     /// The last failure of the pod as a whole, and when it may be tried again.
     pub failure: Option<Failure>,
     /// Per container.
@@ -44,16 +47,31 @@ pub struct PodMemory {
 
 impl PodMemory {
     /// What is known of a pod that is seen for the first time.
-    pub fn new(uid: PodUid, hash: Option<SpecHash>, seen: Wall) -> PodMemory {
+    pub fn new(uid: PodUid, hash: Option<SpecHash>, now: Now) -> PodMemory {
         PodMemory {
             uid,
             hash,
-            seen,
+            seen: now.wall,
+            aged: (now.mono, Duration::ZERO),
             failure: None,
             containers: BTreeMap::new(),
             sandbox: None,
             unseen: false,
             note: None,
+        }
+    }
+
+    /// How long ago it was first seen.
+    pub fn age(&self, now: Now) -> Duration {
+        let (at, age) = self.aged;
+        age.saturating_add(now.mono.since(at))
+    }
+
+    /// It was first seen then, if that is earlier than what was known.
+    pub(super) fn was_seen(&mut self, seen: Wall, now: Now) {
+        if seen < self.seen {
+            self.seen = seen;
+            self.aged = (now.mono, now.wall.since(seen));
         }
     }
 }

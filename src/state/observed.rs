@@ -56,6 +56,8 @@ pub struct Sandbox {
     pub state: ContainerState,
     /// The `kubernetes.io/config.hash` annotation it was made with; `None` when it has none.
     pub hash: Option<SpecHash>,
+    /// When the pod was first seen, by its `kubernetes.io/config.seen` annotation.
+    pub seen: Option<Wall>,
     /// The pod's addresses, IPv4 first; empty for host network and while not running.
     pub ips: Vec<String>,
     /// It shares the machine's network.

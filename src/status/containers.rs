@@ -277,6 +277,9 @@ impl One<'_> {
 
     /// Why it is not started although it should be; `None` when it runs, is finished, or is just about to start.
     fn why_waiting(&self, newest: Option<&Container>) -> Option<api::ContainerState> {
+        if self.case.is_over() {
+            return None;
+        }
         let rule = Restart::of(Some(self.case.spec()?), self.spec);
         let memory = self.memory()?;
         let exit = match newest.map(|container| &container.state) {

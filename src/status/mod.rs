@@ -8,6 +8,7 @@
 mod backoff;
 mod conditions;
 mod containers;
+mod deadline;
 mod init;
 mod phase;
 mod pod;
@@ -17,6 +18,7 @@ mod restart;
 mod table;
 
 pub use backoff::crash_wait;
+pub use deadline::active_left;
 pub use init::{init_failed, is_sidecar};
 pub use pod::{Case, pod_status};
 pub use reasons::{Reason, reasons};

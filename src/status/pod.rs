@@ -1,14 +1,22 @@
 //! The status of one pod.
 
+use std::time::Duration;
+
 use k8s_openapi::api::core::v1::{HostIP, PodIP, PodSpec, PodStatus};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 
+use super::deadline::active_left;
 use super::resources::pod_resources;
 use super::{conditions, containers, phase};
 use crate::pod::{PodKey, PodUid, ValidPod};
 use crate::state::{ContainerState, Node, ObservedPod, PodMemory};
 use crate::sys::{Now, Wall};
 use crate::translate::qos;
+
+/// The kubelet's words for a pod that was active for too long.
+pub(super) const OVER: &str = "DeadlineExceeded";
+pub(super) const OVER_MESSAGE: &str =
+    "Pod was active on the node longer than the specified deadline";
 
 /// Everything known of one pod.
 #[derive(Clone, Copy, Debug)]
@@ -37,6 +45,11 @@ impl<'a> Case<'a> {
         self.wanted.and_then(|wanted| wanted.pod.spec.as_ref())
     }
 
+    /// Its active deadline has passed.
+    pub(super) fn is_over(&self) -> bool {
+        active_left(self.spec(), self.there, self.memory, self.now) == Some(Duration::ZERO)
+    }
+
     /// The pod has one running sandbox with an address: nothing has to be made before containers can start.
     fn has_sandbox(&self) -> bool {
         let sandboxes = self.there.map_or(&[][..], |there| &there.sandboxes);
@@ -58,7 +71,12 @@ pub(super) fn time(at: Wall) -> Time {
 /// Source: kubelet 1.36 `kubelet_pods.go` generateAPIPodStatus, `status/generate.go`.
 pub fn pod_status(case: &Case<'_>) -> PodStatus {
     let [init, statuses] = containers::container_statuses(case);
-    let phase = phase::phase(case.spec(), &init, &statuses);
+    let is_over = case.is_over();
+    let phase = if is_over {
+        phase::Phase::Failed
+    } else {
+        phase::phase(case.spec(), &init, &statuses)
+    };
     let facts = conditions::Facts {
         spec: case.spec(),
         init: &init,
@@ -73,6 +91,8 @@ pub fn pod_status(case: &Case<'_>) -> PodStatus {
     let asked = case.spec().map(pod_resources);
     PodStatus {
         phase: Some(phase.as_str().to_owned()),
+        reason: is_over.then(|| OVER.to_owned()),
+        message: is_over.then(|| OVER_MESSAGE.to_owned()),
         conditions: Some(conditions),
         host_ip: host_ip.clone(),
         host_ips: host_ip.map(|ip| vec![HostIP { ip }]),

@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use super::backoff::crash_wait;
 use super::init::{Part, init_containers};
-use super::pod::Case;
+use super::pod::{Case, OVER, OVER_MESSAGE};
 use super::restart::Restart;
 use crate::pod::ContainerName;
 use crate::state::{Container, ContainerMemory, ContainerState, Exit, Failure, Pull};
@@ -32,6 +32,14 @@ pub fn reasons(case: &Case<'_>) -> Vec<Reason> {
     let Some(spec) = case.spec() else {
         return out;
     };
+    if case.is_over() {
+        return vec![Reason {
+            container: None,
+            reason: OVER.to_owned(),
+            message: OVER_MESSAGE.to_owned(),
+            next_attempt: None,
+        }];
+    }
     if let Some(failure) = case.memory.and_then(|memory| memory.failure.as_ref()) {
         out.push(of_failure(None, failure));
     }

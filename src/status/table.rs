@@ -71,7 +71,9 @@ pub fn row(pod: &Pod, now: Wall) -> Row {
     let age = status.start_time.as_ref().map(|start| since(start, now));
     let leaves = pod.metadata.deletion_timestamp.is_some();
     Row {
-        is_well: !leaves && (word == "Completed" || (total > 0 && ready == total)),
+        is_well: !leaves
+            && status.phase.as_deref() != Some("Failed")
+            && (word == "Completed" || (total > 0 && ready == total)),
         cells: [
             text(pod.metadata.namespace.as_ref()),
             text(pod.metadata.name.as_ref()),

@@ -68,6 +68,8 @@ pub enum Role {
     Sandbox {
         /// The pod's hash when it was made.
         hash: Option<SpecHash>,
+        /// When the pod was first seen.
+        seen: Option<Wall>,
     },
     /// A container of the manifest.
     Container {
@@ -274,6 +276,7 @@ pub fn read_identity(
     let role = match get(TYPE)? {
         TYPE_SANDBOX if container == SANDBOX => Role::Sandbox {
             hash: labels.get(CONFIG_HASH).cloned().map(SpecHash),
+            seen: labels.get(CONFIG_SEEN).and_then(|seen| Wall::parse(seen)),
         },
         TYPE_CONTAINER => Role::Container {
             name: ContainerName(container.to_owned()),

@@ -1,9 +1,9 @@
 //! Who is started again, when, and who is not.
 
 use std::thread;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
-use crate::support::agent::{Agent, SOON, eventually, pod, sleeper};
+use crate::support::agent::{Agent, FOREVER, SOON, eventually, pod, sleeper};
 use crate::support::engine;
 
 #[test]
@@ -137,4 +137,37 @@ fn a_container_has_a_policy_and_rules_of_its_own() {
         attempts("b", "c") >= Some(1)
     });
     assert_eq!(attempts("b", "POD"), Some(0), "in the same sandbox");
+}
+
+#[test]
+#[ignore = "needs dockerd"]
+fn a_pod_is_active_until_its_deadline_whoever_runs_it() {
+    let mut agent = Agent::started("deadline");
+    let begun = Instant::now();
+    let text = pod("a", FOREVER, "  activeDeadlineSeconds: 12\n");
+    agent.put("a.yaml", &text);
+    let first = agent.wait_running("a", "c");
+    thread::sleep(Duration::from_secs(5));
+    agent.end("KILL");
+    agent.start();
+    eventually(&agent, "it is stopped", SOON, || {
+        agent.running("a", "POD").is_empty()
+    });
+    let took = begun.elapsed();
+    assert!(
+        took > Duration::from_secs(11) && took < Duration::from_secs(30),
+        "{took:?}"
+    );
+    agent.wait_status("DeadlineExceeded");
+    agent.end("KILL");
+    let _ = std::fs::remove_file(agent.base.join("run/pods.json"));
+    agent.start();
+    agent.wait_status("DeadlineExceeded: Pod was active on the node longer");
+    thread::sleep(Duration::from_secs(2));
+    let all = agent.all("a");
+    assert!(all.iter().all(|c| c["State"] == "exited"), "{all:?}");
+    assert!(
+        all.iter().any(|c| c["Id"] == first.as_str()) && all.len() == 2,
+        "{all:?}"
+    );
 }

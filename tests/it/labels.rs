@@ -74,6 +74,7 @@ fn labels_lead_back() {
         attempt: 4,
         role: Role::Sandbox {
             hash: Some(pod.hash.clone()),
+            seen: Some(Wall(0)),
         },
     };
     assert_eq!(read_identity(&name, &labels, &node()), Ok(want.clone()));

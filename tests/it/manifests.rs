@@ -89,6 +89,10 @@ fn each_fault_is_told_by_place_and_advice() {
             "spec.containers[0].restartPolicyRules[0].action: Unsupported value: \"Stop\"",
         ),
         (
+            format!("{WEB}  activeDeadlineSeconds: 0\n"),
+            "spec.activeDeadlineSeconds: Invalid value: 0: must be between 1 and 2147483647, inclusive",
+        ),
+        (
             c("lifecycle: {postStart: {}}"),
             "spec.containers[0].lifecycle.postStart: Required value: must specify a handler type",
         ),

@@ -109,6 +109,14 @@ fn the_words_are_those_of_a_kubelet() {
     assert_eq!(words(&ended(policy("OnFailure"), [0, 0]), at(6)), said);
     let said = "Failed PodFailed | 0/2 Error 0 | Error";
     assert_eq!(words(&ended(policy("Never"), [3, 0]), at(6)), said);
+    let limited = |seconds: u64| {
+        let patch = json!({"activeDeadlineSeconds": seconds, "restartPolicy": "Never"});
+        ended(healthy_with(&["app", "side"], patch), [0, 0])
+    };
+    let said = "Failed PodFailed | 0/2 Completed 0 | DeadlineExceeded";
+    assert_eq!(words(&limited(4), at(6)), said);
+    let said = "Succeeded PodCompleted | 0/2 Completed 0 | ";
+    assert_eq!(words(&limited(6), at(9)), said, "in time");
     let mut world = healthy();
     world.there("v1").containers[0].starting = true;
     let said = "Pending ContainersNotReady | 1/2 ContainerCreating 0 | ";

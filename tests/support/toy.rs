@@ -180,6 +180,7 @@ impl Toy {
                     attempt: thing.attempt,
                     state: thing.state.clone(),
                     hash: Some(thing.hash.clone()),
+                    seen: None,
                     ips,
                     host_network: false,
                 });

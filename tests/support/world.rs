@@ -102,6 +102,7 @@ pub fn sandbox(version: &str, attempt: u32, state: ContainerState) -> Sandbox {
         attempt,
         state,
         hash: Some(SpecHash(version.into())),
+        seen: None,
         ips,
         host_network: false,
     }

@@ -14,7 +14,86 @@ pub(super) fn rows() -> Vec<Row> {
         Why::PodFinished,
         vec![stop(&[("v1-POD-0", "POD", 10)])],
     )];
+    // First seen at 0, looked at at 100.
+    let limited = |seconds: u64, policy: &str| {
+        let patch = json!({"activeDeadlineSeconds": seconds, "restartPolicy": policy});
+        healthy_with(&["app", "side"], patch)
+    };
+    let too_long = vec![act(
+        "v1",
+        Why::DeadlineExceeded,
+        vec![
+            stop(&[("v1-app-0", "app", 30), ("v1-side-0", "side", 30)]),
+            stop(&[("v1-POD-0", "POD", 10)]),
+        ],
+    )];
+    let starts = |w: &mut World| {
+        let started = Event::JobStarted {
+            job: JobKey::Pod(key()),
+            what: "start".into(),
+            wants: Some(SpecHash("v1".into())),
+            starts: vec![],
+            sandbox: false,
+        };
+        w.memory.fold(&started, CRASH_MAX, at(0));
+    };
+    let ended = |w: &mut World, code, seconds| {
+        w.newest("v1", container("v1", "app", 0, exited(code, at(seconds))));
+        w.newest("v1", container("v1", "side", 0, exited(0, at(seconds))));
+    };
     vec![
+        row_in(
+            limited(107, "Always"),
+            "a pod may be active until its deadline",
+            same,
+            vec![],
+        )
+        .wakes(7_000, "active deadline"),
+        row_in(
+            limited(100, "Always"),
+            "and is stopped then",
+            same,
+            too_long.clone(),
+        ),
+        row_in(
+            limited(107, "Always"),
+            "a new agent counts from when the first one saw it",
+            |w| {
+                w.memory = Default::default();
+                w.there("v1").sandboxes[0].seen = Some(at(0).wall);
+            },
+            vec![],
+        )
+        .wakes(7_000, "active deadline"),
+        row_in(
+            limited(60, "Always"),
+            "nothing is started after that, whatever the policy",
+            |w| {
+                ended(w, 143, 70);
+                w.there("v1").sandboxes[0].state = exited(0, at(71));
+            },
+            vec![],
+        ),
+        row_in(
+            limited(60, "Never"),
+            "a pod that was finished before is finished",
+            |w| {
+                ended(w, 1, 50);
+                w.there("v1").sandboxes[0].state = exited(0, at(51));
+            },
+            vec![],
+        ),
+        row_in(
+            limited(60, "Always"),
+            "a job that builds it is cancelled",
+            starts,
+            vec![Action::Cancel {
+                job: JobKey::Pod(key()),
+                why: Why::DeadlineExceeded,
+            }],
+        ),
+        row_in(limited(107, "Always"), "but not before", starts, vec![])
+            .wakes(7_000, "active deadline"),
         row_in(
             once("Never", 3),
             "Never: one exit ends the pod",
