@@ -12,10 +12,11 @@ use k8s_openapi::api::core::v1::{
 use super::backoff::crash_wait;
 use super::init::{Part, init_containers};
 use super::pod::{Case, time};
+use super::reasons::shown_word;
 use super::restart::Restart;
 use crate::pod::ContainerName;
 use crate::state::{
-    Container, ContainerMemory, ContainerState, Exit, FailReason, Failure, ProbeKind, probe_of,
+    Container, ContainerMemory, ContainerState, Exit, Failure, ProbeKind, probe_of,
 };
 
 /// All termination messages of a pod together (kubelet `status_manager.go` normalizeStatus).
@@ -312,34 +313,18 @@ impl One<'_> {
         ))
     }
 
-    /// A pull that failed once shows its own words, one that failed again is backed off, as with a kubelet.
     fn failure_words(&self, failure: &Failure) -> (String, String) {
-        let word = failure.reason.as_str();
-        let backs_off = match failure.reason {
-            FailReason::ErrImagePull | FailReason::RegistryUnavailable => failure.times > 1,
-            FailReason::CreateContainerConfigError
-            | FailReason::CreateContainerError
-            | FailReason::RunContainerError
-            | FailReason::PostStartHookError
-            | FailReason::ErrImageNeverPull
-            | FailReason::ImageInspectError
-            | FailReason::InvalidImageName
-            | FailReason::CreatePodSandboxError
-            | FailReason::FailedMount
-            | FailReason::KillContainerError
-            | FailReason::JobError => false,
-        };
-        if backs_off {
-            let image = self.spec.and_then(|spec| spec.image.as_deref());
-            let text = format!(
-                "Back-off pulling image \"{}\": {word}: {}",
-                image.unwrap_or_default(),
-                failure.message
-            );
-            ("ImagePullBackOff".to_owned(), text)
-        } else {
-            (word.to_owned(), failure.message.clone())
+        let (shown, word) = (shown_word(failure), failure.reason.as_str());
+        if shown == word {
+            return (word.to_owned(), failure.message.clone());
         }
+        let image = self.spec.and_then(|spec| spec.image.as_deref());
+        let text = format!(
+            "Back-off pulling image \"{}\": {word}: {}",
+            image.unwrap_or_default(),
+            failure.message
+        );
+        (shown.to_owned(), text)
     }
 }
 

@@ -7,7 +7,7 @@ use super::init::{Part, init_containers};
 use super::pod::{Case, OVER, OVER_MESSAGE};
 use super::restart::Restart;
 use crate::pod::ContainerName;
-use crate::state::{Container, ContainerMemory, ContainerState, Exit, Failure, Pull};
+use crate::state::{Container, ContainerMemory, ContainerState, Exit, FailReason, Failure, Pull};
 use crate::sys::Mono;
 
 /// One thing that keeps a pod from running.
@@ -117,9 +117,31 @@ fn of_container(
 fn of_failure(container: Option<String>, failure: &Failure) -> Reason {
     Reason {
         container,
-        reason: failure.reason.as_str().to_owned(),
+        reason: shown_word(failure).to_owned(),
         message: failure.message.clone(),
         next_attempt: Some(failure.retry),
+    }
+}
+
+/// The word for a failure. A pull that failed once shows its own, one that failed again is backed off, as with a kubelet.
+pub(super) fn shown_word(failure: &Failure) -> &'static str {
+    match failure.reason {
+        FailReason::ErrImagePull | FailReason::RegistryUnavailable if failure.times > 1 => {
+            "ImagePullBackOff"
+        }
+        reason @ (FailReason::ErrImagePull
+        | FailReason::RegistryUnavailable
+        | FailReason::CreateContainerConfigError
+        | FailReason::CreateContainerError
+        | FailReason::RunContainerError
+        | FailReason::PostStartHookError
+        | FailReason::ErrImageNeverPull
+        | FailReason::ImageInspectError
+        | FailReason::InvalidImageName
+        | FailReason::CreatePodSandboxError
+        | FailReason::FailedMount
+        | FailReason::KillContainerError
+        | FailReason::JobError) => reason.as_str(),
     }
 }
 

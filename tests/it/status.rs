@@ -102,7 +102,7 @@ fn the_words_are_those_of_a_kubelet() {
         let mut world = healthy();
         world.there("v1").containers.remove(0);
         remember(&mut world, "app").failure = failure(FailReason::ErrImagePull, times);
-        let said = format!("Pending ContainersNotReady | 1/2 {word} 0 | ErrImagePull");
+        let said = format!("Pending ContainersNotReady | 1/2 {word} 0 | {word}");
         assert_eq!(words(&world, at(6)), said);
     }
     let said = "Succeeded PodCompleted | 0/2 Completed 0 | ";
