@@ -25,7 +25,7 @@ use crate::publish::{Publisher, World};
 use crate::serve::Doors;
 use crate::sources::{SourceSettings, Sources};
 use crate::state::{Desired, Event, JobEnd, JobKey, Memory, Observed, Report};
-use crate::sys::{self, Lock, Mono, Now, Signal, Signals, files};
+use crate::sys::{self, Lock, Mono, Notify, Now, Signal, Signals, files};
 use pace::Pace;
 use tell::Teller;
 use vitals::Vitals;
@@ -34,25 +34,30 @@ use vitals::Vitals;
 ///
 /// # Errors
 /// Only at the start: another agent has the root directory, or the directories cannot be made.
-pub fn run(settings: Settings) -> sys::Result<()> {
+pub fn run(settings: Settings, notify: Notify, reread: &Reread<'_>) -> sys::Result<()> {
     let signals = Signals::block()?;
     let root_dir = Path::new(&settings.node.root_dir);
     files::make_dir(root_dir, 0o750)?;
     let _lock = Lock::take(&root_dir.join("agent.lock"))?;
-    let mut agent = Agent::new(settings);
+    let mut agent = Agent::new(settings, notify);
     info!(node:% = agent.settings.node.name; "agent started");
+    let mut ready = false;
     loop {
         for signal in signals.read() {
             match signal {
                 Signal::Terminate => {
                     info!("agent ends, pods go on");
+                    agent.notify.stopping();
                     return Ok(());
                 }
-                Signal::Reload => agent.reload(),
+                Signal::Reload => agent.reload(reread),
                 Signal::Child => {}
             }
         }
         let until = agent.turn(sys::now());
+        if !std::mem::replace(&mut ready, true) {
+            agent.notify.ready();
+        }
         let mut fds = agent.jobs.fds();
         fds.extend(agent.sources.fds());
         fds.extend(agent.doors.fds());
@@ -60,6 +65,9 @@ pub fn run(settings: Settings) -> sys::Result<()> {
         sys::poll(&fds, until);
     }
 }
+
+/// Reads the configuration once more, as it would be read now.
+pub type Reread<'a> = dyn Fn() -> Result<Settings, Vec<String>> + 'a;
 
 struct Agent {
     settings: Settings,
@@ -82,10 +90,11 @@ struct Agent {
     teller: Teller,
     vitals: Vitals,
     doors: Doors,
+    notify: Notify,
 }
 
 impl Agent {
-    fn new(settings: Settings) -> Agent {
+    fn new(settings: Settings, notify: Notify) -> Agent {
         let publisher = Publisher::new(&settings.node);
         let memory = Memory {
             before: publisher.before(),
@@ -111,6 +120,7 @@ impl Agent {
             teller: Teller::default(),
             vitals: Vitals::new(sys::now()),
             doors: Doors::new(settings.doors.clone()),
+            notify,
             settings,
         }
     }
@@ -134,6 +144,7 @@ impl Agent {
         let decision = self.think();
         self.publish();
         self.attend();
+        self.notify.alive(sys::now().mono);
         let wake = decision.wake.map(|wake| wake.at);
         let due = [
             Some(self.sources.due()),
@@ -141,14 +152,18 @@ impl Agent {
             self.jobs.due(),
             self.sources.jobs_due(),
             self.doors.due(),
+            self.notify.due(),
             wake,
         ];
         due.into_iter().flatten().min().unwrap_or(self.pace.due())
     }
 
     /// SIGHUP: everything is read again.
-    fn reload(&mut self) {
+    fn reload(&mut self, reread: &Reread<'_>) {
         info!("reading everything again");
+        self.notify.reloading();
+        tell::reread(&self.settings, reread());
+        self.notify.ready();
         self.sources.rescan();
         self.observer.stale(None);
         self.pace.ring();
@@ -395,6 +410,8 @@ impl Agent {
         if !std::mem::take(&mut self.is_stale) {
             return;
         }
+        let line = self.pulse(sys::now()).line();
+        self.notify.status(&line);
         let world = World {
             desired: &self.desired,
             observed: &self.observed,

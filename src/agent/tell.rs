@@ -6,6 +6,7 @@ use std::time::Duration;
 use log::{debug, info, warn};
 
 use super::launch::words;
+use crate::config::Settings;
 use crate::decide::Action;
 use crate::pod::{ContainerName, PodKey};
 use crate::sources::{Level, Message};
@@ -233,6 +234,22 @@ pub(super) fn action(action: &Action) {
             }
             JobKey::Events | JobKey::Keep | JobKey::Fetch => {}
         },
+    }
+}
+
+/// What came of reading the configuration again.
+pub(super) fn reread(now: &Settings, then: Result<Settings, Vec<String>>) {
+    match then {
+        Err(problems) => {
+            for why in problems {
+                warn!(why; "configuration refused, the settings of the start hold");
+            }
+        }
+        Ok(then) => {
+            for why in now.differences(&then) {
+                warn!(why; "changed setting needs a restart");
+            }
+        }
     }
 }
 

@@ -6,6 +6,7 @@ use log::{LevelFilter, warn};
 
 use super::{Outcome, complain};
 use crate::cli::RunFlags;
+use crate::sys::Notify;
 use crate::{agent, config};
 
 /// Runs the agent until it is told to end.
@@ -27,7 +28,11 @@ pub fn run(flags: &RunFlags) -> Outcome {
     if settings.manifest_path.is_none() && settings.manifest_url.is_none() {
         warn!("neither a manifest path nor a URL is given: there is nothing to run");
     }
-    agent::run(settings).into()
+    let socket = std::env::var_os("NOTIFY_SOCKET");
+    let watchdog = std::env::var("WATCHDOG_USEC").ok();
+    let notify = Notify::new(socket.as_deref(), watchdog.as_deref());
+    let reread = || config::settings(flags, docker_host.as_deref());
+    agent::run(settings, notify, &reread).into()
 }
 
 /// One line per event: time (the journal has its own), level, phrase, fields.

@@ -41,6 +41,37 @@ pub struct Settings {
     pub warnings: Vec<String>,
 }
 
+impl Settings {
+    /// What is set otherwise in `other`, in words.
+    pub fn differences(&self, other: &Settings) -> Vec<String> {
+        let fields = |node: &Node| match serde_json::to_value(node) {
+            Ok(serde_json::Value::Object(fields)) => fields,
+            Ok(_) | Err(_) => serde_json::Map::new(),
+        };
+        let (node, others) = (fields(&self.node), fields(&other.node));
+        let names = node
+            .iter()
+            .filter(|(name, value)| others.get(*name) != Some(value));
+        let mut names: Vec<String> = names.map(|(name, _)| name.replace('_', " ")).collect();
+        let rest = [
+            ("manifest path", self.manifest_path == other.manifest_path),
+            ("manifest URL", self.manifest_url == other.manifest_url),
+            ("ports", self.doors == other.doors),
+            ("file check frequency", self.file_check == other.file_check),
+            (
+                "allow unknown fields",
+                self.allow_unknown_fields == other.allow_unknown_fields,
+            ),
+        ];
+        names.extend(
+            rest.iter()
+                .filter(|(_, same)| !same)
+                .map(|(name, _)| (*name).to_owned()),
+        );
+        names
+    }
+}
+
 /// Where a setting is looked for: first in the flags, then in the file.
 struct Given<'a> {
     flags: &'a RunFlags,

@@ -43,6 +43,21 @@ pub struct Pulse {
 }
 
 impl Pulse {
+    /// One line for a person.
+    pub fn line(&self) -> String {
+        let mut line = format!(
+            "{} pods wanted, {} running",
+            self.desired_pods, self.running_pods
+        );
+        if self.refused > 0 {
+            line.push_str(&format!(", {} manifests refused", self.refused));
+        }
+        if let Some((error, _)) = &self.docker_error {
+            line.push_str(&format!("; dockerd: {error}"));
+        }
+        line
+    }
+
     /// Why the agent is not well; `None`: it is.
     pub fn sickness(&self) -> Option<&str> {
         let (error, since) = self.docker_error.as_ref()?;

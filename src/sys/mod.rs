@@ -9,6 +9,7 @@ mod error;
 pub mod files;
 pub mod json;
 mod lock;
+mod notify;
 mod poll;
 mod signals;
 mod spelling;
@@ -18,6 +19,7 @@ pub use child::{Child, Guest, die_with_parent, drop_privileges, signal_of, told}
 pub use clock::{Mono, Now, Wall, now};
 pub use error::{Error, Kind, Result};
 pub use lock::Lock;
+pub use notify::Notify;
 pub use poll::{pause, poll};
 pub use signals::{Signal, Signals};
 pub use spelling::nearest;

@@ -23,6 +23,7 @@ mod identity;
 mod labels;
 mod layers;
 mod manifests;
+mod notify;
 mod probe;
 mod replies;
 mod rules;
