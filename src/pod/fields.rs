@@ -283,8 +283,39 @@ fn unknown(name: &str, place: &str, field: &Field) -> Problem {
     let problem = Problem::new(place, "unknown field");
     match nearest(name, field.parts.keys().copied()) {
         Some(known) => problem.hint(format!("did you mean {known}?")),
-        None => problem,
+        // Most often the line is indented too little or too much.
+        None => match home_of(name) {
+            Some(home) => problem.hint(format!("it belongs in {home}")),
+            None => problem,
+        },
     }
+}
+
+/// Where a field of this name stands, nearest to the root.
+fn home_of(name: &str) -> Option<String> {
+    let mut level = vec![(String::new(), &*POD)];
+    while !level.is_empty() {
+        if let Some((path, _)) = level
+            .iter()
+            .find(|(_, field)| field.parts.contains_key(name))
+        {
+            let whole = if path.is_empty() {
+                "the manifest itself"
+            } else {
+                path
+            };
+            return Some(whole.to_owned());
+        }
+        let below = level.into_iter().flat_map(|(path, field)| {
+            field.parts.iter().map(move |(name, part)| {
+                let dot = if path.is_empty() { "" } else { "." };
+                let mark = if part.list { "[]" } else { "" };
+                (format!("{path}{dot}{name}{mark}"), part)
+            })
+        });
+        level = below.collect();
+    }
+    None
 }
 
 #[cfg(test)]

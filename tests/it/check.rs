@@ -160,3 +160,24 @@ fn fields_are_looked_up_by_the_beginning_of_their_path() {
     );
     assert_eq!(code, 1);
 }
+
+#[test]
+fn the_manifests_of_kubeadm_are_fine() {
+    let dir = Dir::new("kubeadm");
+    let manifests = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/fixtures/kubeadm");
+    let (text, code) = typed(
+        &dir,
+        &format!("check --hostname-override=n {manifests}"),
+        "",
+    );
+    assert_eq!(code, 0, "{text}");
+    for name in [
+        "etcd",
+        "kube-apiserver",
+        "kube-controller-manager",
+        "kube-scheduler",
+    ] {
+        let wanted = format!("{name}.yaml: ok: pod kube-system/{name}-n\n");
+        assert!(text.contains(&wanted), "{text}");
+    }
+}

@@ -73,6 +73,22 @@ fn each_fault_is_told_by_place_and_advice() {
             c("env: [{name: A, value: 8080}]"),
             "spec.containers[0].env[0].value: must be a string, not the number 8080 (put it in quotes",
         ),
+        (
+            format!("{WEB}  imagePullPolicy: Never\n"),
+            "spec.imagePullPolicy: unknown field (it belongs in spec.containers[])",
+        ),
+        (
+            format!("{WEB}restartPolicy: Never\n"),
+            "restartPolicy: unknown field (it belongs in spec)",
+        ),
+        (
+            c("kind: Pod"),
+            "spec.containers[0].kind: unknown field (it belongs in the manifest itself)",
+        ),
+        (
+            format!("{WEB}  restartPolicy: always\n"),
+            "supported values: \"Always\", \"OnFailure\", \"Never\" (did you mean Always?)",
+        ),
         (c("name: twice"), "the key \"name\" is there twice"),
         (
             c("lifecycle: {preStop: {tcpSocket: {port: 1}}}"),
