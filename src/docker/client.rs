@@ -150,6 +150,27 @@ impl Docker {
         gone_is_fine(self.link.done(call))
     }
 
+    /// The images of a repository.
+    ///
+    /// # Errors
+    /// Those of any read.
+    pub fn images(&self, repo: &str) -> Result<Vec<wire::ImageSummary>> {
+        let mut call = Call::read(format!("list images of {repo}"), "/images/json");
+        let filters = serde_json::json!({ "reference": [repo] });
+        call.query = vec![("filters", filters.to_string())];
+        self.link.object(call)
+    }
+
+    /// Takes a name from an image, and removes the image with its last one. One that is not there is fine.
+    ///
+    /// # Errors
+    /// `Conflict` while a container uses it.
+    pub fn remove_image(&self, name: &str) -> Result<()> {
+        let doing = format!("remove image {name}");
+        let path = format!("/images/{}", part(name));
+        gone_is_fine(self.link.done(Call::change(doing, Method::DELETE, path)))
+    }
+
     /// One image by id, tag or digest.
     ///
     /// # Errors

@@ -8,12 +8,16 @@ use md5::{Digest, Md5};
 use nix::fcntl::{Flock, FlockArg};
 
 use super::PodRequest;
+use crate::docker::wire::ImageSummary;
 use crate::docker::{Docker, ImportCall};
 use crate::state::Node;
-use crate::sys::{Error, Kind, Result};
+use crate::sys::{self, Error, Kind, Result, Wall};
 
 /// Our own repository name; the tag is taken from the program, so that an upgrade never changes an image in use.
 const REPO: &str = "staticlet/pause";
+
+/// A younger image may be that of another agent on this dockerd, which would only make it again.
+const OLD_SECONDS: i64 = 24 * 3600;
 
 /// The program itself, also after its file was replaced.
 const PROGRAM: &str = "/proc/self/exe";
@@ -61,7 +65,22 @@ pub(super) fn provide(docker: &Docker, node: &Node, image: &str) -> Result<()> {
             changes,
         },
         tarball()?.as_slice(),
-    )
+    )?;
+    remove_old(docker, image, sys::now().wall);
+    Ok(())
+}
+
+/// Removes the images of other versions of this program; those that a sandbox still uses go at the next upgrade. What
+/// cannot be removed takes some megabytes of disk and harms nobody.
+fn remove_old(docker: &Docker, current: &str, now: Wall) {
+    let images = docker.images(REPO).unwrap_or_default();
+    let is_old =
+        |image: &&ImageSummary| image.created.saturating_add(OLD_SECONDS) < now.0 / 1_000_000;
+    for name in images.iter().filter(is_old).flat_map(|i| &i.repo_tags) {
+        if name != current {
+            let _ = docker.remove_image(name);
+        }
+    }
 }
 
 /// A tar file with the program in it. Some megabytes, for the moment of the import.

@@ -27,4 +27,5 @@ mod probes;
 mod refuse;
 mod registry;
 mod restart;
+mod sandbox;
 mod walk;

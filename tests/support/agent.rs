@@ -20,6 +20,8 @@ pub struct Agent {
     pub base: PathBuf,
     pub node: String,
     pub args: Vec<String>,
+    /// What is started: the built binary, or a copy of it.
+    pub program: PathBuf,
     child: Option<Child>,
 }
 
@@ -52,6 +54,7 @@ impl Agent {
             node: format!("t{}-{name}", std::process::id()),
             base,
             args: Vec::new(),
+            program: BIN.into(),
             child: None,
         }
     }
@@ -64,7 +67,7 @@ impl Agent {
     }
 
     fn command(&self) -> Command {
-        let mut command = Command::new(BIN);
+        let mut command = Command::new(&self.program);
         command
             .arg(format!(
                 "--pod-manifest-path={}/manifests",

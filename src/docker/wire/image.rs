@@ -25,6 +25,17 @@ pub struct Image {
     pub config: ImageConfig,
 }
 
+/// One entry of `GET /images/json`, API 1.40 and later.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "PascalCase", default)]
+pub struct ImageSummary {
+    /// As of [`Image`].
+    #[serde(deserialize_with = "null_is_empty")]
+    pub repo_tags: Vec<String>,
+    /// Seconds since 1970; of an imported image, when it was imported.
+    pub created: i64,
+}
+
 /// `Config` of an image.
 #[derive(Clone, Debug, Default, PartialEq, Deserialize)]
 #[serde(rename_all = "PascalCase", default)]

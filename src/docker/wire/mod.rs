@@ -20,7 +20,7 @@ pub use create::{
 };
 pub use daemon::{Actor, EventLine, Info, Version};
 pub use exec::{ExecBody, ExecInspect, ExecStart};
-pub use image::{Image, ImageConfig, ProgressDetail, PullLine, RegistryAuth};
+pub use image::{Image, ImageConfig, ImageSummary, ProgressDetail, PullLine, RegistryAuth};
 
 use serde::{Deserialize, Deserializer};
 
