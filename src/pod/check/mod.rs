@@ -58,8 +58,6 @@ pub(super) fn pod(pod: &Value, node: &str, out: Out) {
     security::pod(spec, out);
     hosts::check(spec, out);
     scheduling::check(spec, out);
-    let deadlines = (1, i64::from(i32::MAX));
-    range(spec, "activeDeadlineSeconds", "spec", deadlines, out);
     let volumes = volumes::volumes(spec, out);
     if list(spec, "containers").is_empty() {
         required("spec.containers".to_owned(), out);
