@@ -103,25 +103,60 @@ fn json(text: &str) -> Result<Document<'_>, Problem> {
     Ok(Document { value, mark, text })
 }
 
+/// Characters of what the YAML reader says that are passed on.
+const SAID_MAX: usize = 300;
+
+/// Lists and mappings in brackets that are open at once. The reader takes far fewer in the end, but only after it has
+/// looked at all of them for each word: a file of nothing but brackets would hold the agent up for minutes. Brackets in
+/// texts count as well, where they are closed again.
+const OPEN_MAX: usize = 256;
+
+/// The line where too many brackets are open.
+fn too_deep(text: &str) -> Option<usize> {
+    let (mut open, mut line) = (0_usize, 1);
+    for byte in text.bytes() {
+        match byte {
+            b'[' | b'{' => open += 1,
+            b']' | b'}' => open = open.saturating_sub(1),
+            b'\n' => line += 1,
+            _ => {}
+        }
+        if open > OPEN_MAX {
+            return Some(line);
+        }
+    }
+    None
+}
+
 fn yaml(text: &str, max: usize, enough: usize) -> Result<Vec<Document<'_>>, Problem> {
     let invalid = |e: serde_yaml::Error, line: Option<usize>| {
         let line = line.or(e.location().map(|place| place.line()));
-        let problem = Problem::new("", format!("not valid YAML: {e}"));
+        // The reader puts the whole path of a deep value before its words.
+        let said = e.to_string();
+        let left_out = said.chars().count().saturating_sub(SAID_MAX);
+        let said: String = said.chars().skip(left_out).collect();
+        let problem = Problem::new("", format!("not valid YAML: {said}"));
         at_line(problem, line.unwrap_or_default())
     };
     let documents = || serde_yaml::Deserializer::from_str(text);
+    if let Some(line) = too_deep(text) {
+        let problem = format!("not valid YAML: more than {OPEN_MAX} brackets are open");
+        return Err(at_line(Problem::new("", problem), line));
+    }
     let (mut found, mut nodes) = (Vec::new(), 0);
-    for (count, (first, second)) in documents().zip(documents()).enumerate() {
+    let mut again = documents();
+    for (count, document) in documents().enumerate() {
         if count >= max {
             return Err(
                 Problem::new("", "too many documents in one file").hint("one file holds one pod")
             );
         }
         let shape = Shape::default();
-        shape.deserialize(first).map_err(|e| invalid(e, None))?;
-        if shape.is_null() {
+        shape.deserialize(document).map_err(|e| invalid(e, None))?;
+        // Only now, so that there is one document at a time in memory.
+        let Some(second) = again.next().filter(|_| !shape.is_null()) else {
             continue;
-        }
+        };
         nodes += shape.len();
         if nodes > NODES_MAX {
             let text = format!("more than {NODES_MAX} values in all documents");

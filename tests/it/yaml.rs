@@ -292,3 +292,19 @@ fn no_manifest_however_mangled_is_more_than_refused() {
         }
     }
 }
+
+#[test]
+fn a_file_of_brackets_holds_nobody_up() {
+    for word in ["[", "{a: ", "- [", "[a,"] {
+        let text = word.repeat(1_000_000 / word.len());
+        let began = std::time::Instant::now();
+        let problems = reading(&format!("#\n{text}")).unwrap_err();
+        assert!(began.elapsed().as_secs() < 5, "{word}");
+        let problem = problems.first().unwrap();
+        assert!(problem.text.contains("256 brackets"), "{problem}");
+        assert_eq!(problem.line, Some(2));
+    }
+    // As many as anybody writes, and brackets in a text.
+    let script = format!("args: ['{}']", "[".repeat(200));
+    assert_eq!(verdict(&pod(&script)), "fine");
+}
