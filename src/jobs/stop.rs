@@ -17,6 +17,8 @@ use crate::translate::pre_stop;
 
 /// The pause between two looks at a container that is to end: an eighth of the time waited so far, within these limits.
 /// So an end is noticed late by an eighth at most, and 30 s of grace cost some hundred looks.
+/// To let dockerd wait instead (`POST wait`) was tried, and is no faster: two or three containers take 0.15 to 0.25 s to end
+/// in both ways.
 const WATCH_SHARE: u32 = 8;
 const WATCH_MIN: Duration = Duration::from_millis(10);
 const WATCH_MAX: Duration = Duration::from_millis(250);
