@@ -13,7 +13,11 @@ use crate::sys::{Error, Kind, Result};
 use crate::translate::paths;
 
 /// What of the pod's volumes is made here.
-const OWN_VOLUMES: &str = "kubernetes.io~empty-dir";
+const OWN_VOLUMES: [&str; 3] = [
+    "kubernetes.io~downward-api",
+    "kubernetes.io~empty-dir",
+    "kubernetes.io~projected",
+];
 
 /// Unmounts and removes the pod's directory and its log directory.
 ///
@@ -39,13 +43,14 @@ pub(super) fn clean(node: &Node, uid: &PodUid) -> Result<()> {
 /// Unmounts the pod's own tmpfs volumes. Any other mount below is somebody else's and stops the removal: a bind mount
 /// that a container spread (`Bidirectional`) may be of the same file system, which nothing but the table tells.
 fn unmount(pod: &Path) -> Result<()> {
-    let own = pod.join("volumes").join(OWN_VOLUMES);
+    let own = OWN_VOLUMES.map(|plugin| pod.join("volumes").join(plugin));
     let table = "/proc/self/mountinfo";
     let text = std::fs::read(table).map_err(|e| Error::io(format!("read {table}"), &e))?;
     // The last one mounted lies on top.
     for (at, kind) in mounts_below(&text, pod).into_iter().rev() {
         let doing = format!("unmount {}", at.display());
-        if at.parent() != Some(own.as_path()) || kind != "tmpfs" {
+        let is_own = own.iter().any(|own| at.parent() == Some(own));
+        if !is_own || kind != "tmpfs" {
             let said = format!(
                 "staticlet did not mount this {kind}; the pod's directory stays until it is unmounted"
             );

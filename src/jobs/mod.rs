@@ -16,6 +16,7 @@ mod logs;
 mod nonroot;
 mod ownership;
 mod pause_image;
+mod payload;
 mod pod;
 mod ports;
 mod post_start;

@@ -6,9 +6,16 @@ use std::path::Path;
 
 use crate::sys::{Error, Result};
 
-/// Read and write for the group; on directories also search and inheritance.
-const FILE_BITS: u32 = 0o660;
-const DIR_BITS: u32 = 0o2770;
+/// What the group may do with the files; directories it may always search, and what is made in them inherits it.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Access {
+    /// Of a volume that containers cannot write.
+    Read,
+    /// Of any other.
+    Write,
+}
+
+const SEARCH_AND_INHERIT: u32 = 0o2110;
 
 /// A volume deeper than this is left as it is below.
 const DEPTH_MAX: usize = 64;
@@ -17,13 +24,13 @@ const DEPTH_MAX: usize = 64;
 ///
 /// # Errors
 /// Only when the volume itself cannot be given away.
-pub(super) fn give_to_group(volume: &Path, group: u32) -> Result<()> {
-    below(volume, group, 0);
-    give(volume, group)
+pub(super) fn give_to_group(volume: &Path, group: u32, access: Access) -> Result<()> {
+    below(volume, group, access, 0);
+    give(volume, group, access)
         .map_err(|e| Error::io(format!("give {} to group {group}", volume.display()), &e))
 }
 
-fn below(dir: &Path, group: u32, depth: usize) {
+fn below(dir: &Path, group: u32, access: Access, depth: usize) {
     let Ok(entries) = fs::read_dir(dir) else {
         return;
     };
@@ -32,19 +39,25 @@ fn below(dir: &Path, group: u32, depth: usize) {
     }
     for entry in entries.flatten() {
         if entry.file_type().is_ok_and(|kind| kind.is_dir()) {
-            below(&entry.path(), group, depth + 1);
+            below(&entry.path(), group, access, depth + 1);
         }
-        let _ = give(&entry.path(), group);
+        let _ = give(&entry.path(), group, access);
     }
 }
 
-fn give(path: &Path, group: u32) -> std::io::Result<()> {
+fn give(path: &Path, group: u32, access: Access) -> std::io::Result<()> {
     let meta = fs::symlink_metadata(path)?;
     lchown(path, None, Some(group))?;
     if meta.is_symlink() {
         return Ok(());
     }
-    let bits = if meta.is_dir() { DIR_BITS } else { FILE_BITS };
+    let mut bits = match access {
+        Access::Read => 0o440,
+        Access::Write => 0o660,
+    };
+    if meta.is_dir() {
+        bits |= SEARCH_AND_INHERIT;
+    }
     fs::set_permissions(
         path,
         Permissions::from_mode((meta.permissions().mode() | bits) & 0o7777),

@@ -72,7 +72,7 @@ pub(super) fn start(job: &PodJob, wanted: &Wanted<'_>) -> Result<(), Failed> {
         termination_log: message.as_deref(),
         hosts_file: hosts.as_deref(),
         seccomp: seccomp.as_deref(),
-        disk_bytes: disk_bytes(&node.root_dir),
+        disk_bytes: files::disk_bytes(&node.root_dir),
     };
     let body = container_body(&input).map_err(because(FailReason::CreateContainerConfigError))?;
     let name = container_name(&pod.key, &pod.uid, wanted.container, wanted.attempt);
@@ -187,8 +187,4 @@ fn make_message_file(job: &PodJob, wanted: &Wanted<'_>) -> Option<String> {
 fn read_text(path: &str) -> crate::sys::Result<String> {
     let bytes = files::read_bounded(Path::new(path), FILE_BYTES_MAX)?;
     Ok(String::from_utf8_lossy(&bytes).into_owned())
-}
-
-fn disk_bytes(path: &str) -> u64 {
-    nix::sys::statvfs::statvfs(path).map_or(0, |disk| disk.blocks() * disk.fragment_size())
 }

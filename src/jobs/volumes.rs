@@ -6,27 +6,32 @@ use std::path::Path;
 
 use nix::mount::{MsFlags, mount};
 
+use super::ownership::Access;
 use super::report::{Failed, because};
-use super::{PodRequest, ownership, tree};
+use super::{PodRequest, ownership, payload, tree};
 use crate::pod::ValidPod;
 use crate::state::FailReason;
-use crate::sys::{Error, Kind, Result, files};
+use crate::sys::{Error, Kind, Result, files, now};
 use crate::translate::{HostPathKind, VolumePlan, paths, volume_plans};
 
 /// An emptyDir is for every user of the pod (kubelet `empty_dir.go`).
 const EMPTY_DIR_MODE: u32 = 0o777;
 
+/// A volume of files is one as well, in memory: the bits of a fresh tmpfs.
+const FILES_DIR_MODE: u32 = 0o1777;
+
 /// Makes everything that the pod's containers will mount.
 pub(super) fn set_up(pod: &ValidPod, request: &PodRequest) -> std::result::Result<(), Failed> {
     let dir = paths::pod_dir(&request.node, &pod.uid);
     files::make_dir(Path::new(&dir), paths::DIR_MODE).map_err(because(FailReason::FailedMount))?;
-    for plan in volume_plans(pod, &request.node, &request.docker)
+    let disk_bytes = files::disk_bytes(&request.node.root_dir);
+    for plan in volume_plans(pod, &request.node, &request.docker, disk_bytes)
         .map_err(because(FailReason::FailedMount))?
     {
         let volume = match &plan {
-            VolumePlan::EmptyDir { volume, .. } | VolumePlan::HostPath { volume, .. } => {
-                volume.clone()
-            }
+            VolumePlan::EmptyDir { volume, .. }
+            | VolumePlan::Files { volume, .. }
+            | VolumePlan::HostPath { volume, .. } => volume.clone(),
         };
         carry_out(&plan).map_err(|error| {
             because(FailReason::FailedMount)(format!(
@@ -61,7 +66,31 @@ fn carry_out(plan: &VolumePlan) -> Result<()> {
                 mount_tmpfs(path, *bytes)?;
             }
             if let Some(group) = fs_group {
-                ownership::give_to_group(path, *group)?;
+                ownership::give_to_group(path, *group, Access::Write)?;
+            }
+            files::make_dir(ready, paths::DIR_MODE)
+        }
+        VolumePlan::Files {
+            path,
+            ready,
+            tmpfs_bytes,
+            files,
+            fs_group,
+            ..
+        } => {
+            let (path, ready) = (Path::new(path), Path::new(ready));
+            if ready.exists() && tree::is_mount_point(path) {
+                return Ok(());
+            }
+            files::make_dir(path.parent().unwrap_or(path), paths::DIR_MODE)?;
+            files::make_dir(path, EMPTY_DIR_MODE)?;
+            if !tree::is_mount_point(path) {
+                mount_tmpfs(path, *tmpfs_bytes)?;
+            }
+            set_mode(path, FILES_DIR_MODE)?;
+            payload::write(path, files, now().wall)?;
+            if let Some(group) = fs_group {
+                ownership::give_to_group(path, *group, Access::Read)?;
             }
             files::make_dir(ready, paths::DIR_MODE)
         }

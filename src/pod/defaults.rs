@@ -82,6 +82,18 @@ fn each(pod: &mut Value, visit: Visit) {
         if let Some(path) = volume.get_mut("hostPath") {
             visit(path, "type", json!(""));
         }
+        if let Some(source) = volume.get_mut("downwardAPI") {
+            visit(source, "defaultMode", json!(0o644));
+            downward_defaults(source, visit);
+        }
+        if let Some(projected) = volume.get_mut("projected") {
+            visit(projected, "defaultMode", json!(0o644));
+            for source in items(projected, "sources") {
+                if let Some(source) = source.get_mut("downwardAPI") {
+                    downward_defaults(source, visit);
+                }
+            }
+        }
     }
     for (name, default) in SPEC {
         visit(spec, name, json!(default));
@@ -89,6 +101,14 @@ fn each(pod: &mut Value, visit: Visit) {
     visit(spec, "enableServiceLinks", json!(true));
     visit(spec, "terminationGracePeriodSeconds", json!(30));
     visit(spec, "securityContext", json!({}));
+}
+
+fn downward_defaults(source: &mut Value, visit: Visit) {
+    for item in items(source, "items") {
+        if let Some(field) = item.get_mut("fieldRef") {
+            visit(field, "apiVersion", json!("v1"));
+        }
+    }
 }
 
 fn container_defaults(container: &mut Value, host_network: bool, visit: Visit) {

@@ -93,6 +93,8 @@ const HONOURED: &[&str] = &[
     "spec.volumes[].name",
     "spec.volumes[].emptyDir",
     "spec.volumes[].hostPath",
+    "spec.volumes[].downwardAPI",
+    "spec.volumes[].projected",
     "spec.containers[]",
 ];
 
@@ -139,8 +141,23 @@ const REFUSED: &[(&str, &str, &str)] = &[
     ),
     ("spec.securityContext.seLinuxChangePolicy", LATER, ""),
     ("spec.volumes[]", CLUSTER, ""),
-    ("spec.volumes[].downwardAPI", LATER, ""),
-    ("spec.volumes[].projected", LATER, ""),
+    (
+        "spec.volumes[].projected.sources[].clusterTrustBundle",
+        CLUSTER,
+        "",
+    ),
+    ("spec.volumes[].projected.sources[].configMap", CLUSTER, ""),
+    (
+        "spec.volumes[].projected.sources[].podCertificate",
+        CLUSTER,
+        "",
+    ),
+    ("spec.volumes[].projected.sources[].secret", CLUSTER, ""),
+    (
+        "spec.volumes[].projected.sources[].serviceAccountToken",
+        CLUSTER,
+        "",
+    ),
     ("spec.volumes[].image", LATER, ""),
     ("spec.containers[].envFrom[]", CLUSTER, ""),
     (

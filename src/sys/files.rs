@@ -118,6 +118,11 @@ pub fn sha256(bytes: &[u8]) -> String {
     digest.as_ref().iter().map(hex).collect()
 }
 
+/// The size of the file system that a path is on; 0 where that cannot be told.
+pub fn disk_bytes(path: &str) -> u64 {
+    nix::sys::statvfs::statvfs(path).map_or(0, |disk| disk.blocks() * disk.fragment_size())
+}
+
 /// Makes a directory with its parents; one that is there keeps its mode.
 ///
 /// # Errors

@@ -10,7 +10,8 @@ use super::amount::{MILLI, NANO, div_ceil, nano};
 use super::container::ContainerInput;
 use super::expand::expand;
 use super::{place_of, pod_spec, resources};
-use crate::pod::Problem;
+use crate::pod::{Problem, ValidPod};
+use crate::state::DockerFacts;
 
 /// A word of a probe's command with its `$(VAR)` replaced: by the values that stand in the manifest, as they stand there.
 pub fn expand_static(container: &Container, word: &str) -> String {
@@ -79,7 +80,13 @@ fn from_source(
         return from_field(input, field, &format!("{place}.fieldRef.fieldPath"));
     }
     if let Some(resource) = &source.resource_field_ref {
-        return from_resource(input, resource, &format!("{place}.resourceFieldRef"));
+        let place = format!("{place}.resourceFieldRef");
+        let around = Around {
+            pod: input.pod,
+            docker: input.docker,
+            disk_bytes: input.disk_bytes,
+        };
+        return from_resource(&around, input.container, resource, &place);
     }
     Err(Problem::new(place, "not supported yet").hint("use fieldRef or resourceFieldRef"))
 }
@@ -127,15 +134,26 @@ fn from_field(
     })
 }
 
+/// What an amount may depend on besides its container.
+pub(super) struct Around<'a> {
+    pub(super) pod: &'a ValidPod,
+    pub(super) docker: &'a DockerFacts,
+    /// The size of the file system of the root directory.
+    pub(super) disk_bytes: u64,
+}
+
+/// An amount of a container, or of the one that the field names.
+///
 /// Source: Kubernetes 1.36 `pkg/api/v1/resource/helpers.go`.
-fn from_resource(
-    input: &ContainerInput<'_>,
+pub(super) fn from_resource<'a>(
+    input: &Around<'a>,
+    own: &'a Container,
     field: &ResourceFieldSelector,
     place: &str,
 ) -> Result<String, Problem> {
     let container = match field.container_name.as_deref().unwrap_or_default() {
-        "" => input.container,
-        name => other_container(input, name).ok_or_else(|| {
+        "" => own,
+        name => other_container(input.pod, name).ok_or_else(|| {
             Problem::new(
                 format!("{place}.containerName"),
                 format!("no container {name:?}"),
@@ -180,8 +198,8 @@ fn from_resource(
     Ok(units.to_string())
 }
 
-fn other_container<'a>(input: &ContainerInput<'a>, name: &str) -> Option<&'a Container> {
-    let spec = input.pod.pod.spec.as_ref()?;
+fn other_container<'a>(pod: &'a ValidPod, name: &str) -> Option<&'a Container> {
+    let spec = pod.pod.spec.as_ref()?;
     let all = spec.containers.iter();
     all.chain(spec.init_containers.iter().flatten())
         .find(|container| container.name == name)

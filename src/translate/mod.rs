@@ -9,6 +9,7 @@
 mod amount;
 mod container;
 mod dns;
+mod downward;
 mod env;
 mod expand;
 mod hooks;
@@ -21,6 +22,7 @@ mod volumes;
 
 pub use container::{ContainerInput, ImageFacts, container_body};
 pub use dns::{Resolver, hostname, hosts_file, resolv_conf};
+pub use downward::PlannedFile;
 pub use env::expand_static;
 pub use hooks::{PreStop, pre_stop};
 pub use labels::{

@@ -68,11 +68,13 @@ pub fn volumes_dir(node: &Node, uid: &PodUid) -> String {
 }
 
 /// One emptyDir.
-pub fn empty_dir(node: &Node, uid: &PodUid, volume: &str) -> String {
-    format!(
-        "{}/kubernetes.io~empty-dir/{volume}",
-        volumes_dir(node, uid)
-    )
+pub fn empty_dir(node: &Node, uid: &PodUid, name: &str) -> String {
+    volume(node, uid, "empty-dir", name)
+}
+
+/// One volume of the pod's own, by the name of the kubelet's plugin.
+pub fn volume(node: &Node, uid: &PodUid, plugin: &str, name: &str) -> String {
+    format!("{}/kubernetes.io~{plugin}/{name}", volumes_dir(node, uid))
 }
 
 /// There once the emptyDir is set up in full, ownership included.

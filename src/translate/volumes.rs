@@ -4,9 +4,13 @@
 
 use std::collections::BTreeSet;
 
-use k8s_openapi::api::core::v1::{EmptyDirVolumeSource, HostPathVolumeSource, Volume, VolumeMount};
+use k8s_openapi::api::core::v1::{
+    EmptyDirVolumeSource, HostPathVolumeSource, PodSpec, Volume, VolumeMount,
+};
 
 use super::container::ContainerInput;
+use super::downward::{self, PlannedFile};
+use super::env::Around;
 use super::{amount, paths, place_of, pod_spec, resources};
 use crate::docker::wire;
 use crate::pod::{Problem, ValidPod};
@@ -26,6 +30,21 @@ pub enum VolumePlan {
         /// A tmpfs of this size is mounted there, without swap where the kernel can (6.4); `None` for plain disk.
         tmpfs_bytes: Option<u64>,
         /// Then the directory and all in it get this group: g+rw, and g+xs on directories; symlinks get the group only.
+        fs_group: Option<u32>,
+    },
+    /// A tmpfs with files that tell of the pod, made like an emptyDir in memory.
+    Files {
+        /// The volume's name in the manifest, for messages.
+        volume: String,
+        /// The directory.
+        path: String,
+        /// The marker, as of an emptyDir.
+        ready: String,
+        /// The size of the tmpfs.
+        tmpfs_bytes: u64,
+        /// What is in it.
+        files: Vec<PlannedFile>,
+        /// Then the directory and all in it get this group, files g+r and directories g+rxs.
         fs_group: Option<u32>,
     },
     /// A path of the machine. Never mounted, chowned or removed; looked at through symlinks.
@@ -96,7 +115,13 @@ pub fn volume_plans(
     pod: &ValidPod,
     node: &Node,
     docker: &DockerFacts,
+    disk_bytes: u64,
 ) -> Result<Vec<VolumePlan>, Problem> {
+    let around = Around {
+        pod,
+        docker,
+        disk_bytes,
+    };
     let spec = pod_spec(pod)?;
     let containers = spec.containers.iter();
     let mounted: BTreeSet<&str> = containers
@@ -111,6 +136,7 @@ pub fn volume_plans(
             let place = format!("spec.volumes[{at}]");
             match Kind::of(volume, &place)? {
                 Kind::EmptyDir(source) => empty_dir(pod, node, docker, (volume, source, &place)),
+                Kind::Files(plugin) => files_plan(&around, node, (volume, plugin, &place)),
                 Kind::HostPath(source) => host_path(volume, source, &place),
             }
         })
@@ -121,6 +147,8 @@ pub fn volume_plans(
 enum Kind<'a> {
     EmptyDir(&'a EmptyDirVolumeSource),
     HostPath(&'a HostPathVolumeSource),
+    /// Of the downward API; by the name of the kubelet's plugin.
+    Files(&'static str),
 }
 
 impl<'a> Kind<'a> {
@@ -128,8 +156,10 @@ impl<'a> Kind<'a> {
         match (&volume.empty_dir, &volume.host_path) {
             (Some(source), None) => Ok(Kind::EmptyDir(source)),
             (None, Some(source)) => Ok(Kind::HostPath(source)),
-            _ => Err(Problem::new(place, "not supported yet")
-                .hint("volumes here are emptyDir and hostPath")),
+            _ if volume.downward_api.is_some() => Ok(Kind::Files("downward-api")),
+            _ if volume.projected.is_some() => Ok(Kind::Files("projected")),
+            _ => Err(Problem::new(place, "not supported")
+                .hint("volumes here are emptyDir, hostPath, downwardAPI and projected")),
         }
     }
 }
@@ -151,9 +181,7 @@ fn empty_dir(
                 )?),
                 None => None,
             };
-            let limits = [size_limit, resources::pod_memory_limit(spec)?];
-            let limits = limits.into_iter().flatten().filter(|&bytes| bytes > 0);
-            Some(limits.fold(docker.memory_bytes, u64::min))
+            Some(tmpfs_bytes(spec, docker, size_limit)?)
         }
         other => {
             return Err(Problem::new(
@@ -163,15 +191,44 @@ fn empty_dir(
             .hint("use \"\" for disk or Memory"));
         }
     };
-    let security = spec.security_context.as_ref();
     Ok(VolumePlan::EmptyDir {
         volume: volume.name.clone(),
         path: paths::empty_dir(node, &pod.uid, &volume.name),
         ready: paths::empty_dir_ready(node, &pod.uid, &volume.name),
         tmpfs_bytes,
-        fs_group: security
-            .and_then(|s| s.fs_group)
-            .and_then(|group| u32::try_from(group).ok()),
+        fs_group: fs_group(spec),
+    })
+}
+
+/// No larger than what the pod may use, and no larger than the machine.
+fn tmpfs_bytes(
+    spec: &PodSpec,
+    docker: &DockerFacts,
+    size_limit: Option<u64>,
+) -> Result<u64, Problem> {
+    let limits = [size_limit, resources::pod_memory_limit(spec)?];
+    let limits = limits.into_iter().flatten().filter(|&bytes| bytes > 0);
+    Ok(limits.fold(docker.memory_bytes, u64::min))
+}
+
+fn fs_group(spec: &PodSpec) -> Option<u32> {
+    let group = spec.security_context.as_ref()?.fs_group?;
+    u32::try_from(group).ok()
+}
+
+fn files_plan(
+    around: &Around<'_>,
+    node: &Node,
+    (volume, plugin, place): (&Volume, &str, &str),
+) -> Result<VolumePlan, Problem> {
+    let (spec, uid) = (pod_spec(around.pod)?, &around.pod.uid);
+    Ok(VolumePlan::Files {
+        volume: volume.name.clone(),
+        path: paths::volume(node, uid, plugin, &volume.name),
+        ready: paths::empty_dir_ready(node, uid, &format!("wrapped_{}", volume.name)),
+        tmpfs_bytes: tmpfs_bytes(spec, around.docker, None)?,
+        files: downward::files(around, volume, place)?.unwrap_or_default(),
+        fs_group: fs_group(spec),
     })
 }
 
@@ -258,8 +315,10 @@ fn mount_of(
             );
             Problem::new(format!("{place}.name"), text)
         })?;
-    let source = match Kind::of(volume, &format!("spec.volumes[{at}]"))? {
+    let kind = Kind::of(volume, &format!("spec.volumes[{at}]"))?;
+    let source = match &kind {
         Kind::EmptyDir(_) => paths::empty_dir(input.node, &input.pod.uid, &volume.name),
+        Kind::Files(plugin) => paths::volume(input.node, &input.pod.uid, plugin, &volume.name),
         Kind::HostPath(source) => source.path.clone(),
     };
     let propagation = match mount.mount_propagation.as_deref() {
@@ -267,7 +326,7 @@ fn mount_of(
         Some("Bidirectional") => "rshared",
         Some(_) | None => "",
     };
-    let read_only = mount.read_only == Some(true);
+    let read_only = mount.read_only == Some(true) || matches!(kind, Kind::Files(_));
     let target = &mount.mount_path;
     Ok(wire::Mount {
         kind: "bind".into(),

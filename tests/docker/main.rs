@@ -28,4 +28,5 @@ mod refuse;
 mod registry;
 mod restart;
 mod sandbox;
+mod volumes;
 mod walk;

@@ -126,7 +126,7 @@ fn outputs(case: &Path) -> BTreeMap<String, Value> {
         });
         put(&mut out, &format!("create.{name}.json"), body);
     }
-    let plans = volume_plans(&pod, &node, &docker)
+    let plans = volume_plans(&pod, &node, &docker, 100_000_000_000)
         .map(|plans| plans.iter().map(|plan| format!("{plan:?}")).collect());
     put::<Vec<String>>(&mut out, "volumes.json", plans);
     let hosts = hosts_file(&pod, &node, &ips, &setting.node_hosts);

@@ -75,7 +75,8 @@ fn source(from: &Value, path: &str, out: Out) {
     }
 }
 
-fn field(field: &Value, path: &str, out: Out) {
+/// A field that a variable may show.
+pub(super) fn field(field: &Value, path: &str, out: Out) {
     let (version, name) = (text(field, "apiVersion"), text(field, "fieldPath"));
     let path = format!("{path}.fieldPath");
     let label = name.strip_prefix("metadata.labels['");
@@ -115,7 +116,7 @@ fn field(field: &Value, path: &str, out: Out) {
     }
 }
 
-fn resource(field: &Value, path: &str, out: Out) {
+pub(super) fn resource(field: &Value, path: &str, out: Out) {
     let name = text(field, "resource");
     let known = ["limits", "requests"].iter().any(|kind| {
         let rest = name

@@ -2,6 +2,7 @@
 
 mod annotations;
 mod container;
+mod downward;
 mod env;
 mod hosts;
 mod metadata;

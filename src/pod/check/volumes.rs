@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use serde_json::Value;
 
-use super::named;
+use super::{downward, named};
 use crate::pod::rules::{Out, invalid, list, one_of, required, text};
 use crate::pod::{Problem, quantity};
 
@@ -14,9 +14,11 @@ pub(super) fn volumes<'a>(spec: &'a Value, out: Out) -> BTreeSet<&'a str> {
     for (at, volume) in list(spec, "volumes").iter().enumerate() {
         let path = format!("spec.volumes[{at}]");
         named(volume, &path, &mut seen, out);
-        if volume["emptyDir"].is_object() && volume["hostPath"].is_object() {
+        let kinds = ["emptyDir", "hostPath", "downwardAPI", "projected"];
+        let given = kinds.iter().filter(|kind| volume[**kind].is_object());
+        for kind in given.skip(1) {
             let text = "Forbidden: may not specify more than 1 volume type";
-            out.push(Problem::new(format!("{path}.hostPath"), text));
+            out.push(Problem::new(format!("{path}.{kind}"), text));
         }
         if let Some(size) =
             quantity::parse(text(&volume["emptyDir"], "sizeLimit")).filter(|s| s.milli < 0)
@@ -34,6 +36,7 @@ pub(super) fn volumes<'a>(spec: &'a Value, out: Out) -> BTreeSet<&'a str> {
             &["", "Memory"],
             out,
         );
+        downward::check(volume, &path, out);
         if volume["hostPath"].is_object() {
             let (path, host) = (
                 format!("{path}.hostPath"),

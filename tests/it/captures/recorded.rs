@@ -66,7 +66,8 @@ pub(super) fn unsupported(pod: &ValidPod) -> Vec<String> {
     let spec = pod.pod.spec.as_ref().unwrap();
     let mut out = Vec::new();
     for volume in spec.volumes.iter().flatten() {
-        if volume.empty_dir.is_none() && volume.host_path.is_none() {
+        let ours = volume.empty_dir.is_some() || volume.host_path.is_some();
+        if !ours && volume.downward_api.is_none() && volume.projected.is_none() {
             out.push(format!("volume {}", volume.name));
         }
     }

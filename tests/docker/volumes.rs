@@ -1,0 +1,74 @@
+//! Volumes, as their containers see them.
+
+use std::fs;
+
+use crate::support::agent::{Agent, FOREVER, SOON, eventually};
+use crate::support::engine;
+use crate::support::image;
+
+#[test]
+#[ignore = "needs dockerd"]
+fn files_of_the_downward_api() {
+    image::busybox();
+    let agent = Agent::started("downward");
+    let pod = format!(
+        "apiVersion: v1
+kind: Pod
+metadata: {{name: a, labels: {{k: v, role: web}}}}
+spec:
+  terminationGracePeriodSeconds: 1
+  securityContext: {{fsGroup: 4321, runAsUser: 1000}}
+  containers:
+  - name: c
+    image: busybox:1
+    command: [sh, -c, \"{FOREVER}\"]
+    resources: {{limits: {{memory: 64Mi}}}}
+    volumeMounts:
+    - {{name: p, mountPath: /p}}
+    - {{name: d, mountPath: /d}}
+  volumes:
+  - name: p
+    projected:
+      sources:
+      - downwardAPI: {{items: [{{path: name, fieldRef: {{fieldPath: metadata.name}}}}]}}
+      - downwardAPI: {{items: [{{path: labels, fieldRef: {{fieldPath: metadata.labels}}, mode: 0400}}]}}
+  - name: d
+    downwardAPI:
+      items: [{{path: sub/memory, resourceFieldRef: {{containerName: c, resource: limits.memory, divisor: 1Mi}}}}]
+"
+    );
+    agent.put("a.yaml", &pod);
+    let id = agent.wait_running("a", "c");
+    let inside = |script: &str| engine::exec(&id, &["sh", "-c", script]);
+    let name = format!("a-{}", agent.node);
+    assert_eq!(inside("cat /p/name"), name);
+    assert_eq!(inside("cat /p/labels"), "k=\"v\"\nrole=\"web\"");
+    assert_eq!(inside("cat /d/sub/memory"), "64");
+    // As the kubelet lays them: modes with the group's share, links through one directory.
+    let modes =
+        inside("cd /p; stat -c '%A %u %g %n' . ..data/. ..data/*; readlink name; readlink ..data");
+    let lines: Vec<&str> = modes.lines().collect();
+    assert_eq!(
+        lines[..5],
+        [
+            "drwxrwsrwt 0 4321 .",
+            "drwxr-sr-x 0 4321 ..data/.",
+            "-r--r----- 0 4321 ..data/labels",
+            "-rw-r--r-- 0 4321 ..data/name",
+            "..data/name",
+        ]
+    );
+    assert!(lines[5].starts_with("..20"), "{modes}");
+    let mounts = inside("grep ' /p ' /proc/mounts");
+    assert!(mounts.starts_with("tmpfs /p tmpfs ro,"), "{mounts}");
+    assert!(inside("echo x >/p/name").contains("Read-only"));
+    // A restart of the container, and then of the agent, leaves the volume as it is.
+    engine::call("POST", &format!("/containers/{id}/kill"), None);
+    let id = agent.wait_other("a", "c", &id);
+    assert_eq!(engine::exec(&id, &["cat", "/p/name"]), name);
+    fs::remove_file(agent.manifest("a.yaml")).unwrap();
+    eventually(&agent, "pod and volumes are gone", SOON, || {
+        let pods = fs::read_dir(agent.base.join("root/pods"));
+        agent.all("a").is_empty() && pods.is_ok_and(|mut pods| pods.next().is_none())
+    });
+}
