@@ -29,6 +29,8 @@ pub mod pod;
 
 pub mod docker;
 
+pub mod apiserver;
+
 pub mod state;
 
 pub mod sources;

@@ -38,6 +38,17 @@ pub struct World<'a> {
     pub node: &'a Node,
     /// Why dockerd could not be looked at; `None` when all is well.
     pub docker_error: Option<&'a str>,
+    /// What came of telling the API server; `None` when there is none.
+    pub api: Option<Api<'a>>,
+}
+
+/// What came of telling the API server.
+#[derive(Clone, Copy, Debug)]
+pub struct Api<'a> {
+    /// Why it cannot be told anything.
+    pub error: Option<&'a str>,
+    /// Why a pod is not shown there.
+    pub troubles: &'a BTreeMap<PodKey, String>,
 }
 
 /// The file.
@@ -74,6 +85,9 @@ pub struct Extra {
     pub refusals: Vec<Refusal>,
     /// dockerd.
     pub docker: DockerExtra,
+    /// Why the API server cannot be told anything.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub api_error: Option<String>,
     /// By `namespace/name`.
     pub pods: BTreeMap<String, PodExtra>,
     /// Containers that have our label and are not ours.
@@ -129,6 +143,8 @@ pub struct Publisher {
     on_disk: Option<u64>,
     /// There has been a look that went well.
     is_seen: bool,
+    /// The pods as published last, and a number that changes with them; only kept for an API server.
+    shown: (u64, Vec<Pod>),
 }
 
 /// What was told of a pod.
@@ -158,6 +174,7 @@ impl Publisher {
             path,
             on_disk: None,
             is_seen: false,
+            shown: (0, Vec::new()),
         }
     }
 
@@ -260,6 +277,11 @@ impl Publisher {
                 .into_iter()
                 .collect(),
         };
+        if let Some(why) = world.api.and_then(|api| api.troubles.get(key)) {
+            extra
+                .notes
+                .push(format!("the API server does not show it: {why}"));
+        }
         if wanted.is_none() && !goes && world.desired.complete {
             let text = "no manifest names it; it stays until every manifest can be used";
             extra.notes.push(text.to_owned());
@@ -271,6 +293,27 @@ impl Publisher {
                 .push("an older version of it has to go first".to_owned());
         }
         (pod, extra)
+    }
+
+    /// The pods as published last, and a number that changes with them.
+    pub fn shown(&self) -> (u64, &[Pod]) {
+        (self.shown.0, &self.shown.1)
+    }
+
+    fn keep_shown(&mut self, world: &World<'_>, items: Vec<Pod>) {
+        if world.api.is_none() {
+            return;
+        }
+        let mut hash = DefaultHasher::new();
+        serde_json::to_vec(&items)
+            .unwrap_or_default()
+            .hash(&mut hash);
+        // An older version that has gone changes no pod, and yet what may be shown.
+        for pod in world.observed.pods.values() {
+            (&pod.key, &pod.uid).hash(&mut hash);
+        }
+        world.desired.doubtful.hash(&mut hash);
+        self.shown = (hash.finish() | 1, items);
     }
 
     fn write(
@@ -300,6 +343,7 @@ impl Publisher {
                     version: world.observed.docker.version.clone(),
                     error: world.docker_error.map(str::to_owned),
                 },
+                api_error: world.api.and_then(|api| api.error).map(str::to_owned),
                 pods,
                 strangers: world.observed.strangers.iter().map(stranger).collect(),
             },
@@ -320,6 +364,7 @@ impl Publisher {
         // What is lost with the power is written anew after the boot.
         files::replace(&self.path, &text, 0o600, Durable::No)?;
         self.on_disk = Some(hash);
+        self.keep_shown(world, file.items);
         Ok(())
     }
 }
@@ -354,7 +399,12 @@ fn jobs(memory: &Memory, key: &PodKey) -> Vec<String> {
     let about = |job: &JobKey| match job {
         JobKey::Pod(of) | JobKey::Pull(of, _) => of == key,
         // Ticks all the time; what it finds stands in the reasons.
-        JobKey::Probe(..) | JobKey::Events | JobKey::Keep | JobKey::Fetch => false,
+        JobKey::Probe(..)
+        | JobKey::Events
+        | JobKey::Keep
+        | JobKey::Fetch
+        | JobKey::Mirror
+        | JobKey::Watch => false,
     };
     let jobs = memory.jobs.iter().filter(|(job, _)| about(job));
     jobs.map(|(_, running)| running.what.clone()).collect()

@@ -5,8 +5,11 @@
 //! with a deadline; after a job has ended its pod is left alone until the next look; whatever is lost here is relearnt.
 //! Start reading at [`Agent::turn`].
 
+mod events;
 mod launch;
+mod mirror;
 mod pace;
+mod take;
 mod tell;
 mod vitals;
 
@@ -21,11 +24,12 @@ use crate::decide::{Action, Decision, Limits, decide};
 use crate::jobs::{Jobs, Request, program_digest};
 use crate::observe::Observer;
 use crate::pod::{PodKey, PodUid};
-use crate::publish::{Publisher, World};
+use crate::publish::{Api, Publisher, World};
 use crate::serve::Doors;
 use crate::sources::{SourceSettings, Sources};
-use crate::state::{Desired, Event, JobEnd, JobKey, Memory, Observed, Report};
+use crate::state::{Desired, Event, JobEnd, JobKey, Memory, Observed};
 use crate::sys::{self, Lock, Mono, Notify, Now, Signal, Signals, files};
+use mirror::{Mirrors, View};
 use pace::Pace;
 use tell::Teller;
 use vitals::Vitals;
@@ -85,6 +89,9 @@ struct Agent {
     /// Names the sandbox image; `None` when the program cannot be read, which each job then says.
     program_digest: Option<String>,
     publisher: Publisher,
+    mirrors: Mirrors,
+    /// The API server job that runs compares the mirrors.
+    compares: bool,
     /// Something has changed that may stand in what is published.
     is_stale: bool,
     teller: Teller,
@@ -116,6 +123,8 @@ impl Agent {
             pace: Pace::new(settings.file_check.min(DOCKER_CHECK_MAX)),
             program_digest: program_digest().ok(),
             publisher,
+            mirrors: Mirrors::new(settings.api.clone()),
+            compares: false,
             is_stale: true,
             teller: Teller::default(),
             vitals: Vitals::new(sys::now()),
@@ -145,6 +154,7 @@ impl Agent {
         self.publish();
         self.attend();
         self.notify.alive(sys::now().mono);
+        self.tell_api(sys::now());
         let wake = decision.wake.map(|wake| wake.at);
         let due = [
             Some(self.sources.due()),
@@ -153,6 +163,7 @@ impl Agent {
             self.sources.jobs_due(),
             self.doors.due(),
             self.notify.due(),
+            self.mirrors.due(),
             wake,
         ];
         due.into_iter().flatten().min().unwrap_or(self.pace.due())
@@ -167,73 +178,6 @@ impl Agent {
         self.sources.rescan();
         self.observer.stale(None);
         self.pace.ring();
-    }
-
-    fn take(&mut self, event: Event, now: Now) {
-        match &event {
-            Event::JobSaid {
-                report: Report::Bell { id },
-                ..
-            } => {
-                if let Some(id) = id {
-                    self.observer.stale(Some(id));
-                }
-                self.pace.ring();
-            }
-            Event::JobSaid {
-                report: Report::Hooked { id },
-                ..
-            } => {
-                self.observer.stale(Some(id));
-                self.pace.ring();
-            }
-            Event::JobSaid {
-                report: Report::Connected,
-                ..
-            } => {
-                self.observer.stale(None);
-                self.pace.ring();
-            }
-            Event::JobEnded {
-                job: JobKey::Events,
-                end,
-            } => self.pace.events_lost(end != &JobEnd::Cancelled, now.mono),
-            Event::JobEnded {
-                job: JobKey::Keep,
-                end,
-            } => self.sources.kept(end == &JobEnd::Done, now),
-            Event::JobEnded {
-                job: JobKey::Fetch,
-                end,
-            } => self.sources.fetch_ended(end),
-            Event::JobSaid {
-                job: JobKey::Fetch,
-                report,
-            } => self.sources.fetch_said(report),
-            // It changes no container.
-            Event::JobEnded {
-                job: JobKey::Probe(..),
-                ..
-            } => {}
-            // The last of them: what comes next for its pod waits for this look, and it disturbs nobody.
-            Event::JobEnded { .. } if self.jobs.len() <= 1 => self.pace.ring_at_once(),
-            Event::JobEnded { .. } => self.pace.ring(),
-            Event::JobSaid { .. } | Event::JobStarted { .. } | Event::JobCancelled { .. } => {}
-        }
-        self.fold(&event, now);
-    }
-
-    fn fold(&mut self, event: &Event, now: Now) {
-        let crash_wait_max =
-            Duration::from_secs(u64::from(self.settings.node.crash_wait_max_seconds));
-        let probe = event.probe();
-        let feeds = matches!(event.job(), JobKey::Keep | JobKey::Fetch);
-        let shown = probe.map(|job| self.memory.shown_of(job));
-        self.memory.fold(event, crash_wait_max, now);
-        // A healthy probe changes nothing that anybody sees, and a hundred of them tick every second.
-        self.is_stale |=
-            (shown.is_none() && !feeds) || shown != probe.map(|job| self.memory.shown_of(job));
-        self.teller.event(event, &self.memory, now);
     }
 
     fn read_sources(&mut self, now: Now) {
@@ -297,7 +241,9 @@ impl Agent {
             | JobKey::Probe(..)
             | JobKey::Events
             | JobKey::Keep
-            | JobKey::Fetch => None,
+            | JobKey::Fetch
+            | JobKey::Mirror
+            | JobKey::Watch => None,
         });
         let result = self.observer.look(&busy.collect());
         let now = sys::now();
@@ -359,6 +305,10 @@ impl Agent {
 
     fn act(&mut self, action: &Action, now: Now) {
         tell::action(action);
+        if let (true, Action::Pod { key, steps, .. }) = (self.mirrors.is_on(), action) {
+            let items = self.publisher.shown().1;
+            self.mirrors.recorder.killing(key, items, steps, now);
+        }
         if let Action::Cancel { job, .. } = action {
             self.jobs.cancel(job);
             return self.fold(&Event::JobCancelled { job: job.clone() }, now);
@@ -418,12 +368,44 @@ impl Agent {
             memory: &self.memory,
             node: &self.settings.node,
             docker_error: self.docker_error.as_deref(),
+            api: self.mirrors.is_on().then(|| Api {
+                error: self.mirrors.trouble.as_deref(),
+                troubles: self.mirrors.troubles(),
+            }),
         };
         let now = sys::now();
         if let Err(error) = self.publisher.publish(&world, now)
             && self.teller.is_news("publish", &error.to_string(), now)
         {
             warn!(err:% = error; "state cannot be published");
+        }
+        let (version, items) = self.publisher.shown();
+        if self.mirrors.is_on() {
+            let error = self.docker_error.as_deref();
+            if self.mirrors.published(version, error, now) {
+                self.mirrors.recorder.waits(items, now);
+            }
+        }
+    }
+
+    /// Starts what is due for the API server. Nothing here waits for it.
+    fn tell_api(&mut self, now: Now) {
+        if let Some(kubeconfig) = self.mirrors.watch_request(now.mono) {
+            let node = self.settings.node.name.clone();
+            let request = Request::Watch { kubeconfig, node };
+            self.start(JobKey::Watch, &request, launch::Started::default(), now);
+        }
+        let view = View {
+            node: &self.settings.node,
+            desired: &self.desired,
+            observed: &self.observed,
+            docker_error: self.docker_error.as_deref(),
+            items: self.publisher.shown().1,
+        };
+        if let Some(request) = self.mirrors.request(&view, now) {
+            self.compares = request.compare;
+            let request = Request::Mirror(Box::new(request));
+            self.start(JobKey::Mirror, &request, launch::Started::default(), now);
         }
     }
 }

@@ -83,6 +83,7 @@ impl Teller {
             }
             // The source tells it.
             JobKey::Keep | JobKey::Fetch => {}
+            JobKey::Mirror | JobKey::Watch => debug!(why; "API server job ended"),
             JobKey::Pod(key) | JobKey::Pull(key, _) | JobKey::Probe(key, ..) => {
                 if self.is_news(&format!("{key} job"), why, now) {
                     warn!(pod:% = key, why; "job died");
@@ -128,7 +129,7 @@ impl Teller {
 
     fn report(&mut self, job: &JobKey, report: &Report, memory: &Memory, now: Now) {
         let (key, of) = match job {
-            JobKey::Events | JobKey::Fetch => return,
+            JobKey::Events | JobKey::Fetch | JobKey::Mirror | JobKey::Watch => return,
             JobKey::Keep => {
                 if let Report::Failed { message, .. } = report
                     && self.is_news("keep", message, now)
@@ -190,6 +191,7 @@ impl Teller {
             }
             Report::Probed { found, output, .. } => self.probed(job, *found, output, now),
             Report::Fetched(_)
+            | Report::Api(_)
             | Report::Bell { .. }
             | Report::Connected
             | Report::Hooked { .. } => {}
@@ -232,7 +234,7 @@ pub(super) fn action(action: &Action) {
             JobKey::Pod(key) | JobKey::Pull(key, _) | JobKey::Probe(key, ..) => {
                 info!(pod:% = key, why:%; "job cancelled");
             }
-            JobKey::Events | JobKey::Keep | JobKey::Fetch => {}
+            JobKey::Events | JobKey::Keep | JobKey::Fetch | JobKey::Mirror | JobKey::Watch => {}
         },
     }
 }

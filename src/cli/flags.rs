@@ -108,6 +108,17 @@ pub(super) const HONOURED: &[(&str, &str, &str)] = &[
         "DIR",
         "what pods own on this machine; default /var/lib/staticlet",
     ),
+    (
+        "kubeconfig",
+        "FILE",
+        "show pods and node at this API server; default: none",
+    ),
+    ("node-labels", "K=V,...", "labels of a Node that is new"),
+    (
+        "register-with-taints",
+        "K=V:EFFECT,...",
+        "taints of a Node that is new",
+    ),
     ("run-dir", "DIR", "published state; default /run/staticlet"),
     (
         "container-runtime-endpoint",
@@ -143,13 +154,19 @@ pub(super) const HONOURED: &[(&str, &str, &str)] = &[
 ];
 
 /// Flags without a value that do something.
-pub(super) const HONOURED_BOOL: &[(&str, &str)] = &[(
-    "allow-unknown-fields",
-    "unknown manifest fields are a warning, not a refusal",
-)];
+pub(super) const HONOURED_BOOL: &[(&str, &str)] = &[
+    (
+        "allow-unknown-fields",
+        "unknown manifest fields are a warning, not a refusal",
+    ),
+    (
+        "register-node",
+        "register the Node and renew its Lease; default true",
+    ),
+];
 
 /// Flags with a value that ask for what this version does not do.
-const NOT_YET: &str = "kubeconfig bootstrap-kubeconfig config-dir cadvisor-port";
+const NOT_YET: &str = "bootstrap-kubeconfig config-dir cadvisor-port";
 
 /// The same without a value.
 const NOT_YET_BOOL: &str = "seccomp-default runonce";
@@ -172,9 +189,9 @@ const POINTLESS: &str = "allowed-unsafe-sysctls application-metrics-count-limit 
     log-cadvisor-usage log-dir log-file log-file-max-size log-flush-frequency log-json-info-buffer-size \
     log-text-info-buffer-size logging-format machine-id-file master-service-namespace max-open-files max-pods \
     maximum-dead-containers maximum-dead-containers-per-container memory-manager-policy minimum-container-ttl-duration \
-    minimum-image-ttl-duration network-plugin network-plugin-mtu node-labels node-status-max-images \
+    minimum-image-ttl-duration network-plugin network-plugin-mtu node-status-max-images \
     node-status-update-frequency non-masquerade-cidr oom-score-adj pod-cidr pod-max-pids pods-per-core port provider-id \
-    qos-reserved redirect-container-streaming-url referenced-reset-interval register-with-taints registry-burst \
+    qos-reserved redirect-container-streaming-url referenced-reset-interval registry-burst \
     registry-qps reserved-cpus reserved-memory root-ca-file runtime-cgroups runtime-request-timeout \
     seccomp-profile-root stderrthreshold storage-driver-buffer-duration storage-driver-db storage-driver-host \
     storage-driver-password storage-driver-table storage-driver-user streaming-connection-idle-timeout sync-frequency \
@@ -191,7 +208,7 @@ const POINTLESS_BOOL: &str = "alsologtostderr allow-privileged anonymous-auth au
     enable-load-reader enable-server exit-on-lock-contention experimental-check-node-capabilities-before-mount \
     experimental-kernel-memcg-notification experimental-nvidia-gpus fail-swap-on keep-terminated-pod-volumes \
     kernel-memcg-notification local-storage-capacity-isolation log-json-split-stream log-text-split-stream logtostderr \
-    make-iptables-util-chains one-output protect-kernel-defaults really-crash-for-testing register-node \
+    make-iptables-util-chains one-output protect-kernel-defaults really-crash-for-testing \
     register-schedulable require-kubeconfig rotate-certificates rotate-server-certificates serialize-image-pulls \
     skip-headers skip-log-headers storage-driver-secure windows-service windows-priorityclass";
 

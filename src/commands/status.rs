@@ -79,6 +79,9 @@ fn table(file: &Published, rows: &[Row], now: Now) -> String {
     if let Some(error) = &extra.docker.error {
         lines.push(format!("dockerd: {error}"));
     }
+    if let Some(error) = &extra.api_error {
+        lines.push(format!("API server: {error}"));
+    }
     for (pod, known) in &extra.pods {
         let jobs =
             (!known.jobs.is_empty()).then(|| format!("{pod}: now: {}", known.jobs.join("; ")));

@@ -4,6 +4,7 @@
 //! over the defaults, as in the kubelet. All problems are reported together, one line each. Deliberately absent:
 //! re-reading (a changed setting needs a restart, as in the kubelet). Start reading at [`settings`].
 
+mod api;
 mod doors;
 mod fields;
 mod file;
@@ -18,6 +19,7 @@ use crate::cli::{RUN_DIR, RunFlags};
 use crate::serve::Door;
 use crate::sources::UrlSettings;
 use crate::state::Node;
+pub use api::ApiSettings;
 use file::FileSettings;
 
 /// Everything the agent is told, checked.
@@ -31,6 +33,8 @@ pub struct Settings {
     pub manifest_url: Option<UrlSettings>,
     /// The ports that are listened on.
     pub doors: Vec<Door>,
+    /// The API server; `None` when no kubeconfig was given.
+    pub api: Option<ApiSettings>,
     /// How often the directory is read without a doorbell, and dockerd is looked at.
     pub file_check: Duration,
     /// Unknown fields of a manifest are a remark, not a refusal.
@@ -110,6 +114,7 @@ pub fn settings(flags: &RunFlags, docker_host: Option<&str>) -> Result<Settings,
         manifest_path: given.manifest_path(),
         manifest_url: given.manifest_url(),
         doors: given.doors(),
+        api: given.api(),
         file_check: given.file_check(),
         allow_unknown_fields: given.flag("allow-unknown-fields") == Some("true"),
         verbosity: flags.verbosity,

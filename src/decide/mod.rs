@@ -11,6 +11,7 @@ mod image;
 mod init;
 mod pod;
 mod probes;
+pub mod report;
 mod restart;
 mod start;
 mod sync;
@@ -121,7 +122,7 @@ fn capped(actions: Vec<Action>, memory: &Memory, limits: Limits) -> Vec<Action> 
             JobKey::Pod(_) => take(&mut pods),
             JobKey::Pull(..) => take(&mut pulls),
             JobKey::Probe(..) => take(&mut probes),
-            JobKey::Events | JobKey::Keep | JobKey::Fetch => true,
+            JobKey::Events | JobKey::Keep | JobKey::Fetch | JobKey::Mirror | JobKey::Watch => true,
         };
     }
     let keep = |action: &Action| match action {

@@ -73,7 +73,12 @@ fn cancel_stale(case: &Case, out: &mut Out) {
         let key = match job {
             JobKey::Pod(key) | JobKey::Pull(key, _) => key,
             // A probe is short, and what it finds of a container that is gone counts for nothing.
-            JobKey::Probe(..) | JobKey::Events | JobKey::Keep | JobKey::Fetch => continue,
+            JobKey::Probe(..)
+            | JobKey::Events
+            | JobKey::Keep
+            | JobKey::Fetch
+            | JobKey::Mirror
+            | JobKey::Watch => continue,
         };
         let Some(wants) = running
             .wants

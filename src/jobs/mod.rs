@@ -13,6 +13,8 @@ mod hook;
 mod http2;
 mod keep;
 mod logs;
+mod machine;
+mod mirror;
 mod nonroot;
 mod ownership;
 mod pause_image;
@@ -35,7 +37,9 @@ mod stop;
 mod table;
 mod tree;
 mod volumes;
+mod watch;
 
+pub use mirror::MirrorRequest;
 pub use pause_image::program_digest;
 pub use request::{HookRequest, PodRequest, ProbeRequest, PullRequest, Request};
 pub use run::{Outcome, run};

@@ -3,6 +3,7 @@
 use k8s_openapi::api::core::v1::{Container, ContainerPort, LifecycleHandler};
 use serde::{Deserialize, Serialize};
 
+use super::MirrorRequest;
 use crate::decide::Step;
 use crate::pod::{PodKey, PodUid, ValidPod};
 use crate::sources::{FetchRequest, KeepRequest};
@@ -26,6 +27,15 @@ pub enum Request {
     Keep(KeepRequest),
     /// Run one hook; asked for by a job that stops several containers at once.
     Hook(Box<HookRequest>),
+    /// Bring the API server up to date.
+    Mirror(Box<MirrorRequest>),
+    /// Follow the API server's watch of this node's pods.
+    Watch {
+        /// The kubeconfig file.
+        kubeconfig: String,
+        /// The node's name.
+        node: String,
+    },
     /// Follow dockerd's event stream.
     Events {
         /// dockerd's socket.

@@ -4,7 +4,7 @@ use std::io::Read;
 
 use log::error;
 
-use super::{Request, events, fetch, hook, keep, pod, probe, pull};
+use super::{Request, events, fetch, hook, keep, mirror, pod, probe, pull, watch};
 use crate::sys::{self, Error, Kind, json};
 
 /// A request holds one pod, whose manifest is at most 1 MiB; quoting and labels make it larger.
@@ -33,6 +33,8 @@ pub fn run() -> Outcome {
         Ok(Request::Fetch(request)) => fetch::run(&request),
         Ok(Request::Keep(request)) => keep::run(&request),
         Ok(Request::Hook(request)) => hook::run(&request),
+        Ok(Request::Mirror(request)) => mirror::run(&request),
+        Ok(Request::Watch { kubeconfig, node }) => watch::run(&kubeconfig, &node),
         Ok(Request::Events {
             docker_socket,
             root_dir,

@@ -22,6 +22,9 @@ const PULL_DEADLINE: Duration = Duration::from_secs(6 * 3600);
 /// What a fetch may take beyond its timeout, which cannot end a name server's silence.
 const FETCH_SLACK: Duration = Duration::from_secs(5);
 
+/// A slow API server has time for a hundred mirrors; a name server that is silent does not hold up the next Lease for ever.
+const MIRROR_DEADLINE: Duration = Duration::from_secs(30);
+
 /// A card that is worn out syncs some megabytes in less.
 const KEEP_DEADLINE: Duration = Duration::from_secs(300);
 
@@ -78,6 +81,12 @@ impl Jobs {
     /// How many run.
     pub fn len(&self) -> usize {
         self.slots.len()
+    }
+
+    /// How many run, those for the API server not counted: they change no container.
+    pub fn busy(&self) -> usize {
+        let for_api = |key: &&JobKey| matches!(key, JobKey::Mirror | JobKey::Watch);
+        self.len() - self.slots.keys().filter(for_api).count()
     }
 
     /// Whether none runs.
@@ -160,7 +169,8 @@ fn deadline(request: &Request) -> Option<Duration> {
         Request::Fetch(_) => Some(FETCH_TIMEOUT + FETCH_SLACK),
         Request::Keep(_) => Some(KEEP_DEADLINE),
         Request::Hook(hook) => Some(Duration::from_millis(hook.within_ms) + PROBE_SLACK),
-        Request::Events { .. } => None,
+        Request::Mirror(_) => Some(MIRROR_DEADLINE),
+        Request::Events { .. } | Request::Watch { .. } => None,
     }
 }
 

@@ -16,6 +16,10 @@ pub enum JobKey {
     Probe(PodKey, ContainerName, ProbeKind),
     /// The doorbell of dockerd.
     Events,
+    /// Brings the API server up to date.
+    Mirror,
+    /// The doorbell of the API server.
+    Watch,
     /// The writer of last good manifests.
     Keep,
     /// The question at the manifest URL.
@@ -204,10 +208,63 @@ pub enum Report {
     },
     /// The manifest URL answered.
     Fetched(Fetched),
+    /// The API server said something.
+    Api(ApiSaid),
     /// Something worth telling that stops nothing.
     Note {
         /// The sentence.
         text: String,
+    },
+}
+
+/// What came of calls to the API server.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub enum ApiSaid {
+    /// The Node is there.
+    Node {
+        /// Its UID; another one means that it was deleted and made anew.
+        uid: String,
+    },
+    /// The Lease was renewed.
+    Leased,
+    /// The status of the Node was told.
+    NodeTold,
+    /// The mirrors were listed.
+    Listed {
+        /// The version of each.
+        versions: Vec<String>,
+    },
+    /// A mirror is as it should be after a change.
+    Told {
+        /// Of which pod.
+        key: PodKey,
+        /// What was done, in a word.
+        what: String,
+        /// Its version now.
+        version: String,
+    },
+    /// A pod cannot be shown.
+    Trouble {
+        /// Which.
+        key: PodKey,
+        /// Why.
+        why: String,
+    },
+    /// So many events were told.
+    EventsTold {
+        /// How many, from the first one given.
+        count: usize,
+    },
+    /// The server is busy, and said when to come again.
+    Wait {
+        /// After how many seconds.
+        seconds: u64,
+    },
+    /// Somebody wrote a mirror.
+    Touched {
+        /// Its version now.
+        version: String,
     },
 }
 

@@ -132,7 +132,7 @@ impl Memory {
         now: Mono,
     ) {
         match job {
-            JobKey::Events | JobKey::Keep | JobKey::Fetch => {}
+            JobKey::Events | JobKey::Keep | JobKey::Fetch | JobKey::Mirror | JobKey::Watch => {}
             JobKey::Probe(key, container, kind) => {
                 if let Some(of) = self.probe(key, container, *kind) {
                     of.began(now);
@@ -170,7 +170,7 @@ impl Memory {
             running.failed = true;
         }
         match job {
-            JobKey::Events | JobKey::Keep | JobKey::Fetch => {}
+            JobKey::Events | JobKey::Keep | JobKey::Fetch | JobKey::Mirror | JobKey::Watch => {}
             JobKey::Probe(key, container, kind) => {
                 if let Report::Probed { id, found, output } = report
                     && let Some(of) = self.probe(key, container, *kind)
@@ -206,7 +206,7 @@ impl Memory {
             JobEnd::Died(how) => Some(format!("the job died: {how}")),
         };
         match job {
-            JobKey::Events | JobKey::Keep | JobKey::Fetch => {}
+            JobKey::Events | JobKey::Keep | JobKey::Fetch | JobKey::Mirror | JobKey::Watch => {}
             JobKey::Probe(key, container, kind) => {
                 if let (Some(message), Some(of)) = (message, self.probe(key, container, *kind)) {
                     of.lost(&message);
@@ -296,6 +296,7 @@ impl PodMemory {
             | Report::Connected
             | Report::Fetched(_)
             | Report::Hooked { .. }
+            | Report::Api(_)
             | Report::Pulling(_)
             | Report::Pulled { .. }
             | Report::Probed { .. }
@@ -322,6 +323,7 @@ impl ContainerMemory {
             Report::Bell { .. }
             | Report::Connected
             | Report::Fetched(_)
+            | Report::Api(_)
             | Report::SandboxUp { .. }
             | Report::Started { .. }
             | Report::Hooked { .. }

@@ -13,7 +13,9 @@ mod observed;
 mod probes;
 
 pub use desired::{Desired, DesiredPod, Refusal, Source};
-pub use event::{Event, FailReason, Fetched, JobEnd, JobKey, ProbeKind, Probed, Progress, Report};
+pub use event::{
+    ApiSaid, Event, FailReason, Fetched, JobEnd, JobKey, ProbeKind, Probed, Progress, Report,
+};
 pub use memory::{ContainerMemory, Crash, Failure, Memory, PodMemory, Pull, PullWait, RunningJob};
 pub use node::Node;
 pub use observed::{

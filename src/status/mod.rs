@@ -10,6 +10,8 @@ mod conditions;
 mod containers;
 mod deadline;
 mod init;
+pub mod mirror;
+pub mod node;
 mod phase;
 mod pod;
 mod reasons;

@@ -23,6 +23,7 @@ mod hooks;
 mod init;
 mod inside;
 mod kubeadm;
+mod mirror;
 mod probes;
 mod refuse;
 mod registry;

@@ -49,8 +49,8 @@ fn wrong_use_says_what_to_do() {
             "unknown flag --pod-manifst-path; did you mean --pod-manifest-path?",
         ),
         (
-            "--kubeconfig=/a",
-            "--kubeconfig=/a is not in this version yet; leave the flag away",
+            "--config-dir=/a",
+            "--config-dir=/a is not in this version yet; leave the flag away",
         ),
         ("--config", "--config needs a value"),
         (
@@ -65,7 +65,7 @@ fn wrong_use_says_what_to_do() {
     for (line, said) in rows {
         assert_eq!(typed(line), Err(vec![said.to_owned()]), "{line}");
     }
-    assert!(typed("--read-only-port=0 --kubeconfig=").is_ok());
+    assert!(typed("--read-only-port=0 --config-dir=").is_ok());
     assert_eq!(typed("job"), Ok(Command::Job));
 }
 

@@ -12,6 +12,7 @@
 #[path = "../support/mod.rs"]
 mod support;
 
+mod apiserver;
 mod captures;
 mod check;
 mod cli;
@@ -20,6 +21,7 @@ mod decide;
 mod golden;
 mod grpc;
 mod identity;
+mod kubeconfig;
 mod labels;
 mod layers;
 mod manifests;

@@ -1,6 +1,7 @@
 //! Shared by the test binaries.
 #![allow(unreachable_pub, dead_code, missing_docs)]
 
+pub mod apiserver;
 pub mod listener;
 pub mod source;
 pub mod tls;

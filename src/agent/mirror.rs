@@ -1,0 +1,323 @@
+//! When the API server is told what: at most one job at a time, and none that anybody waits for.
+//!
+//! A change makes a job due in a moment, so that a burst of them is one; the watch makes one due when somebody else wrote
+//! a mirror; a list every minute finds what both have missed. A server that does not answer is asked again after a while
+//! that doubles.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
+
+use k8s_openapi::api::core::v1::Pod;
+use log::{debug, info, warn};
+
+use super::events::Recorder;
+use super::tell::Teller;
+use crate::config::ApiSettings;
+use crate::decide::report::{Shown, Stage};
+use crate::jobs::MirrorRequest;
+use crate::pod::PodKey;
+use crate::state::{ApiSaid, Desired, JobEnd, Node, Observed, Report};
+use crate::sys::{Mono, Now};
+
+/// As the kubelet: a quarter of the Lease's 40 s.
+const LEASE_EVERY: Duration = Duration::from_secs(10);
+
+/// As the kubelet's nodeStatusReportFrequency.
+const NODE_EVERY: Duration = Duration::from_secs(300);
+
+/// Finds what the watch has missed. Longer: a mirror that somebody edited while the watch was away stays so.
+const LIST_EVERY: Duration = Duration::from_secs(60);
+
+/// A burst of changes is one patch. Longer: a container that is ready is shown late.
+const BURST: Duration = Duration::from_millis(150);
+
+/// Between two jobs: an API server that touches mirrors all the time is not answered all the time.
+const GAP: Duration = Duration::from_millis(300);
+
+/// After a failure: doubles from the first to the second. Longer: the mirrors are late when the server is back.
+const WAIT_MIN: Duration = Duration::from_millis(500);
+const WAIT_MAX: Duration = Duration::from_secs(10);
+
+/// What a watch must live for its end to be no failure.
+const WATCH_GOOD: Duration = Duration::from_secs(5);
+
+/// More versions than this are not remembered: one list too many is all that comes of it.
+const VERSIONS_MAX: usize = 4096;
+
+/// What is known of the API server.
+pub(super) struct Mirrors {
+    settings: Option<ApiSettings>,
+    pub(super) recorder: Recorder,
+    node_uid: Option<String>,
+    lease: Mono,
+    node: Mono,
+    list: Mono,
+    /// When the first change that has not been told was noticed.
+    changed: Option<Mono>,
+    /// What was seen of the pods last.
+    pods: u64,
+    earliest: Mono,
+    wait: Duration,
+    running: bool,
+    had_trouble: bool,
+    /// Versions that our own writes and lists have seen.
+    known: BTreeSet<String>,
+    /// Versions that the watch told of, not among the known ones when they came.
+    touched: BTreeSet<String>,
+    watching: Option<Mono>,
+    watch: Mono,
+    watch_wait: Duration,
+    /// The server said when to come again.
+    retry_after: Option<Duration>,
+    /// Why a pod cannot be shown; from the last comparison.
+    troubles: BTreeMap<PodKey, String>,
+    fresh_troubles: BTreeMap<PodKey, String>,
+    /// Why the server cannot be told anything.
+    pub(super) trouble: Option<String>,
+}
+
+/// What goes into a request.
+pub(super) struct View<'a> {
+    pub(super) node: &'a Node,
+    pub(super) desired: &'a Desired,
+    pub(super) observed: &'a Observed,
+    pub(super) docker_error: Option<&'a str>,
+    pub(super) items: &'a [Pod],
+}
+
+impl Mirrors {
+    pub(super) fn new(settings: Option<ApiSettings>) -> Mirrors {
+        Mirrors {
+            settings,
+            recorder: Recorder::default(),
+            node_uid: None,
+            lease: Mono(0),
+            node: Mono(0),
+            list: Mono(0),
+            changed: None,
+            pods: 0,
+            earliest: Mono(0),
+            wait: WAIT_MIN,
+            running: false,
+            had_trouble: false,
+            known: BTreeSet::new(),
+            touched: BTreeSet::new(),
+            watching: None,
+            watch: Mono(0),
+            watch_wait: WAIT_MIN,
+            retry_after: None,
+            troubles: BTreeMap::new(),
+            fresh_troubles: BTreeMap::new(),
+            trouble: None,
+        }
+    }
+
+    /// There is an API server to tell.
+    pub(super) fn is_on(&self) -> bool {
+        self.settings.is_some()
+    }
+
+    /// Why a pod is not shown there.
+    pub(super) fn troubles(&self) -> &BTreeMap<PodKey, String> {
+        &self.troubles
+    }
+
+    /// Notes what is published; `version` changes with it. Says whether it has changed.
+    pub(super) fn published(&mut self, version: u64, docker_error: Option<&str>, now: Now) -> bool {
+        let changes = version != self.pods;
+        if changes {
+            self.pods = version;
+            self.changed.get_or_insert(now.mono);
+        }
+        if docker_error.is_some() != self.had_trouble {
+            self.had_trouble = docker_error.is_some();
+            self.node = Mono(0);
+        }
+        changes
+    }
+
+    /// When something is due.
+    pub(super) fn due(&self) -> Option<Mono> {
+        self.settings.as_ref()?;
+        let watch = self.watching.is_none().then_some(self.watch);
+        let job = (!self.running).then(|| self.job_due());
+        [watch, job].into_iter().flatten().min()
+    }
+
+    fn job_due(&self) -> Mono {
+        let registers = self.settings.as_ref().is_some_and(|s| s.register.is_some());
+        let own = registers.then(|| self.lease.min(self.node));
+        let changed = self.changed.map(|at| at.after(BURST));
+        let events = self.recorder.since().map(|at| at.after(BURST));
+        let all = [own, changed, events, Some(self.list)];
+        let first = all.into_iter().flatten().min().unwrap_or(self.list);
+        first.max(self.earliest)
+    }
+
+    /// The kubeconfig, when the watch is to be opened.
+    pub(super) fn watch_request(&mut self, now: Mono) -> Option<String> {
+        let settings = self.settings.as_ref()?;
+        if self.watching.is_some() || self.watch > now {
+            return None;
+        }
+        self.watching = Some(now);
+        Some(settings.kubeconfig.clone())
+    }
+
+    /// The next job, when it is due.
+    pub(super) fn request(&mut self, view: &View<'_>, now: Now) -> Option<MirrorRequest> {
+        let settings = self.settings.as_ref()?;
+        if self.running || self.job_due() > now.mono {
+            return None;
+        }
+        let compare = self.list <= now.mono || self.changed.is_some();
+        let is_idle = view.docker_error.is_none();
+        let request = MirrorRequest {
+            kubeconfig: settings.kubeconfig.clone(),
+            node: view.node.clone(),
+            docker_version: view.observed.docker.version.clone(),
+            trouble: view
+                .docker_error
+                .map(|error| format!("container runtime is down: {error}")),
+            register: settings.register.clone(),
+            node_uid: self.node_uid.clone(),
+            lease: self.lease <= now.mono,
+            tell_node: self.node <= now.mono,
+            compare,
+            orphans: is_idle && view.desired.complete && !view.desired.doubtful,
+            pods: if compare { shown(view) } else { Vec::new() },
+            events: self.recorder.take(),
+        };
+        self.running = true;
+        if compare {
+            // What changes from here on is for the next job.
+            self.changed = None;
+            self.touched.clear();
+            self.fresh_troubles.clear();
+        }
+        Some(request)
+    }
+
+    /// Takes in a line of the job or of the watch. Says whether what is published changes.
+    pub(super) fn said(&mut self, report: &Report, teller: &mut Teller, now: Now) -> bool {
+        let Report::Api(said) = report else {
+            if let Report::Failed { message, .. } = report {
+                if teller.is_news("API server", message, now) {
+                    warn!(err:% = message; "API server cannot be told");
+                }
+                return self.trouble.replace(message.clone()).as_ref() != Some(message);
+            }
+            return false;
+        };
+        match said {
+            ApiSaid::Node { uid } => self.node_uid = Some(uid.clone()),
+            ApiSaid::Leased => self.lease = now.mono.after(LEASE_EVERY),
+            ApiSaid::NodeTold => self.node = now.mono.after(NODE_EVERY),
+            ApiSaid::Listed { versions } => {
+                self.known = versions.iter().cloned().collect();
+            }
+            ApiSaid::Told { key, what, version } => {
+                debug!(pod:% = key, why:% = what; "mirror pod written");
+                if what != "status" {
+                    info!(pod:% = key, why:% = what; "mirror pod changed");
+                }
+                if self.known.len() < VERSIONS_MAX {
+                    self.known.insert(version.clone());
+                }
+            }
+            ApiSaid::Trouble { key, why } => {
+                if teller.is_news(&format!("{key} mirror"), why, now) {
+                    warn!(pod:% = key, why:% = why; "mirror pod refused");
+                }
+                self.fresh_troubles.insert(key.clone(), why.clone());
+            }
+            ApiSaid::EventsTold { count } => self.recorder.told(*count),
+            ApiSaid::Wait { seconds } => {
+                self.retry_after = Some(Duration::from_secs((*seconds).min(600)));
+            }
+            ApiSaid::Touched { version } => {
+                if !self.known.contains(version) && self.touched.len() < VERSIONS_MAX {
+                    self.touched.insert(version.clone());
+                    // While a job runs it may be its own write: judged when that has ended.
+                    if !self.running {
+                        self.list = Mono(0);
+                    }
+                }
+            }
+        }
+        false
+    }
+
+    /// The job has ended. Says whether what is published changes.
+    pub(super) fn ended(&mut self, end: &JobEnd, compared: bool, now: Now) -> bool {
+        self.running = false;
+        self.recorder.settle();
+        if *end == JobEnd::Done {
+            self.wait = WAIT_MIN;
+            self.earliest = now.mono.after(GAP);
+            let mut changes = self.trouble.take().is_some();
+            // Without `--register-node` nothing is told of it, and without a Node there is no Lease.
+            self.lease = self.lease.max(now.mono.after(GAP));
+            self.node = self.node.max(now.mono.after(GAP));
+            if compared {
+                let touched = std::mem::take(&mut self.touched);
+                let foreign = touched.iter().any(|version| !self.known.contains(version));
+                let next = if foreign { GAP } else { LIST_EVERY };
+                self.list = now.mono.after(next);
+                changes |= self.troubles != self.fresh_troubles;
+                self.troubles.clone_from(&self.fresh_troubles);
+            }
+            return changes;
+        }
+        // Everything is compared again, whatever was told before the failure.
+        self.list = Mono(0);
+        let jitter = self.wait * u32::try_from(now.mono.0 % 50).unwrap_or(0) / 100;
+        let wait = self.retry_after.take().unwrap_or(self.wait) + jitter;
+        self.earliest = now.mono.after(wait);
+        self.wait = (self.wait * 2).min(WAIT_MAX);
+        match end {
+            JobEnd::Deadline | JobEnd::Died(_) => {
+                let why = "no end within the deadline of the job".to_owned();
+                self.trouble.replace(why.clone()).as_ref() != Some(&why)
+            }
+            JobEnd::Done | JobEnd::Failed | JobEnd::Cancelled => false,
+        }
+    }
+
+    /// The watch has ended, as each does after some minutes.
+    pub(super) fn watch_ended(&mut self, now: Mono) {
+        let since = self.watching.take();
+        if since.is_some_and(|since| now.since(since) >= WATCH_GOOD) {
+            self.watch_wait = WAIT_MIN;
+            // What happened until the next one is found by a list.
+            self.list = self.list.min(now.after(GAP));
+        }
+        self.watch = now.after(self.watch_wait);
+        self.watch_wait = (self.watch_wait * 2).min(WAIT_MAX);
+    }
+}
+
+/// The pods as they are to be shown.
+fn shown(view: &View<'_>) -> Vec<Shown> {
+    let one = |pod: &Pod| {
+        let key = PodKey {
+            namespace: pod.metadata.namespace.clone()?,
+            name: pod.metadata.name.clone()?,
+        };
+        let mut there = view.observed.pods.values();
+        let wanted = view.desired.pods.get(&key).map(|wanted| &wanted.pod);
+        let is_older_there = there
+            .any(|other| other.key == key && wanted.is_some_and(|wanted| wanted.uid != other.uid));
+        let stage = match wanted {
+            Some(_) if !is_older_there => Stage::Wanted,
+            Some(_) | None => Stage::Leaving,
+        };
+        let mut pod = pod.clone();
+        if is_older_there {
+            // The status is of the version that waits, and the mirror shows the one that goes.
+            pod.status = None;
+        }
+        Some(Shown { key, stage, pod })
+    };
+    view.items.iter().filter_map(one).collect()
+}

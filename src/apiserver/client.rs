@@ -1,0 +1,255 @@
+//! Calls to the API server.
+
+use std::cell::Cell;
+use std::io::{BufRead, BufReader, Read};
+use std::ops::ControlFlow;
+use std::time::Duration;
+
+use serde_json::Value;
+use ureq::http::{Request, Response};
+use ureq::{Agent, Body, Proxy};
+
+use super::kubeconfig::Access;
+use super::wire;
+use crate::sys::{Error, Kind, Result, tls};
+
+/// For one call, from the name to the last byte. Longer: a server that hangs makes the Lease late.
+const CALL_TIMEOUT: Duration = Duration::from_secs(8);
+
+/// A list of 500 pods with large manifests. Larger: a hostile server fills the memory.
+const BODY_BYTES_MAX: u64 = 32 << 20;
+
+/// One object of a watch: at most what etcd takes, and some more.
+const LINE_BYTES_MAX: u64 = 4 << 20;
+
+/// How long one watch lives; asked of the server, and held to.
+const WATCH_SECONDS: u64 = 290;
+
+/// What a call came to.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Answer {
+    /// Done; the object.
+    Done(Value),
+    /// 404: it, or its namespace, is not there.
+    Gone(String),
+    /// 409: it is there already, or is another than was meant.
+    Conflict(String),
+    /// The server said no to this one object: 400, 403, 422.
+    Refused(String),
+}
+
+/// One API server, for the life of a job.
+pub struct Api {
+    agent: Agent,
+    access: Access,
+    /// What the server said last about when to come again.
+    wait: Cell<Option<u64>>,
+}
+
+impl Api {
+    /// # Errors
+    /// `Refused`, `Garbled`, `Gone`: the certificates or the proxy of the kubeconfig cannot be used.
+    pub fn new(access: Access) -> Result<Api> {
+        let mut config = Agent::config_builder()
+            .http_status_as_error(false)
+            .max_redirects(0)
+            .max_redirects_will_error(false)
+            .user_agent(concat!("staticlet/", env!("CARGO_PKG_VERSION")));
+        if let Some(url) = &access.proxy {
+            let proxy = Proxy::new(url)
+                .map_err(|e| Error::new(format!("use proxy-url {url}"), Kind::Refused, e))?;
+            config = config.proxy(Some(proxy));
+        }
+        let agent = tls::agent(config.build(), &access.tls)?;
+        let wait = Cell::new(None);
+        Ok(Api {
+            agent,
+            access,
+            wait,
+        })
+    }
+
+    /// The seconds of `Retry-After`, when the last refusal had any.
+    pub fn retry_after(&self) -> Option<u64> {
+        self.wait.get()
+    }
+
+    /// Reads an object or a list.
+    ///
+    /// # Errors
+    /// As [`Api::call`].
+    pub fn get(&self, path: &str) -> Result<Answer> {
+        self.call("GET", path, ("", &Value::Null))
+    }
+
+    /// Creates an object.
+    ///
+    /// # Errors
+    /// As [`Api::call`].
+    pub fn create(&self, path: &str, object: &Value) -> Result<Answer> {
+        self.call("POST", path, ("application/json", object))
+    }
+
+    /// Changes an object by a strategic merge patch.
+    ///
+    /// # Errors
+    /// As [`Api::call`].
+    pub fn patch(&self, path: &str, patch: &Value) -> Result<Answer> {
+        let kind = "application/strategic-merge-patch+json";
+        self.call("PATCH", path, (kind, patch))
+    }
+
+    /// Deletes the object with this UID at once.
+    ///
+    /// # Errors
+    /// As [`Api::call`].
+    pub fn delete(&self, path: &str, uid: &str) -> Result<Answer> {
+        let options = serde_json::json!({
+            "kind": "DeleteOptions", "apiVersion": "v1",
+            "gracePeriodSeconds": 0, "preconditions": {"uid": uid},
+        });
+        self.call("DELETE", path, ("application/json", &options))
+    }
+
+    /// One call. An error is about the server, and the next call would meet the same; [`Answer`] is about the object.
+    ///
+    /// # Errors
+    /// `Unavailable`: no answer, 429 or 5xx. `Refused`: 401, or a redirect. `TooBig`, `Garbled`: the answer is none.
+    fn call(&self, method: &str, path: &str, body: (&str, &Value)) -> Result<Answer> {
+        let plain = path.split('?').next().unwrap_or(path);
+        let doing = || format!("{method} {}{plain}", self.access.server);
+        let (kind, body) = body;
+        let text = if body.is_null() {
+            Vec::new()
+        } else {
+            serde_json::to_vec(body).map_err(|e| Error::new(doing(), Kind::Garbled, e))?
+        };
+        let request = self.request(method, path).header("content-type", kind);
+        let request = request
+            .body(text)
+            .map_err(|e| Error::new(doing(), Kind::Garbled, e))?;
+        let config = self.agent.configure_request(request);
+        let config = config
+            .timeout_global(Some(CALL_TIMEOUT))
+            .allow_non_standard_methods(true);
+        let response = self
+            .agent
+            .run(config.build())
+            .map_err(|e| error(doing(), &e))?;
+        let status = response.status().as_u16();
+        let wait = retry_after(&response);
+        let bytes = bounded(response).map_err(|e| e.while_doing(doing()))?;
+        let said = || format!("{status}: {}", wire::message(&bytes));
+        match status {
+            200..=202 => serde_json::from_slice(&bytes)
+                .map(Answer::Done)
+                .map_err(|e| {
+                    Error::new(
+                        doing(),
+                        Kind::Garbled,
+                        format!("{status} with no JSON: {e}"),
+                    )
+                }),
+            404 | 410 => Ok(Answer::Gone(said())),
+            409 => Ok(Answer::Conflict(said())),
+            400 | 403 | 405 | 413 | 415 | 422 => Ok(Answer::Refused(said())),
+            429 | 500..=599 => {
+                self.wait.set(wait);
+                Err(Error::new(doing(), Kind::Unavailable, said()))
+            }
+            _ => Err(Error::new(doing(), Kind::Refused, said())),
+        }
+    }
+
+    fn request(&self, method: &str, path: &str) -> ureq::http::request::Builder {
+        let url = format!("{}{path}", self.access.server);
+        let mut request = Request::builder().method(method).uri(url);
+        request = request.header("accept", "application/json");
+        if let Some(token) = &self.access.token {
+            request = request.header("authorization", format!("Bearer {}", token.0));
+        }
+        request
+    }
+
+    /// Follows a watch until the server ends it, or `each` breaks it off.
+    ///
+    /// # Errors
+    /// As [`Api::call`]; also when the stream breaks, or a line is none.
+    pub fn watch(
+        &self,
+        path: &str,
+        each: &mut dyn FnMut(wire::WatchLine) -> ControlFlow<()>,
+    ) -> Result<()> {
+        let doing = || format!("watch {}", self.access.server);
+        let garbled = |e: &dyn std::fmt::Display| Error::new(doing(), Kind::Garbled, e);
+        let path = format!("{path}&watch=true&timeoutSeconds={WATCH_SECONDS}");
+        let request = self
+            .request("GET", &path)
+            .body(())
+            .map_err(|e| garbled(&e))?;
+        let config = self.agent.configure_request(request);
+        let longest = Duration::from_secs(WATCH_SECONDS + 20);
+        let response = self
+            .agent
+            .run(config.timeout_global(Some(longest)).build())
+            .map_err(|e| error(doing(), &e))?;
+        let status = response.status().as_u16();
+        if status != 200 {
+            let bytes = bounded(response)?;
+            let said = format!("{status}: {}", wire::message(&bytes));
+            return Err(Error::new(doing(), Kind::Unavailable, said));
+        }
+        let mut from = BufReader::new(response.into_body().into_reader());
+        loop {
+            let mut line = Vec::new();
+            let got = (&mut from)
+                .take(LINE_BYTES_MAX)
+                .read_until(b'\n', &mut line);
+            let got = got.map_err(|e| Error::io(doing(), &e))?;
+            if got == 0 {
+                return Ok(());
+            }
+            if !line.ends_with(b"\n") && line.len() as u64 >= LINE_BYTES_MAX {
+                let said = format!("a line of more than {LINE_BYTES_MAX} bytes");
+                return Err(Error::new(doing(), Kind::TooBig, said));
+            }
+            let line = serde_json::from_slice(&line).map_err(|e| garbled(&e))?;
+            if each(line).is_break() {
+                return Ok(());
+            }
+        }
+    }
+}
+
+/// `Retry-After` in seconds, within reason.
+fn retry_after(response: &Response<Body>) -> Option<u64> {
+    let value = response.headers().get("retry-after")?.to_str().ok()?;
+    value.trim().parse().ok().filter(|seconds| *seconds <= 600)
+}
+
+fn bounded(response: Response<Body>) -> Result<Vec<u8>> {
+    let mut bytes = Vec::new();
+    response
+        .into_body()
+        .into_reader()
+        .take(BODY_BYTES_MAX + 1)
+        .read_to_end(&mut bytes)
+        .map_err(|e| Error::new("read the answer", Kind::Unavailable, e))?;
+    if bytes.len() as u64 > BODY_BYTES_MAX {
+        let said = format!("it has more than {BODY_BYTES_MAX} bytes");
+        return Err(Error::new("read the answer", Kind::TooBig, said));
+    }
+    Ok(bytes)
+}
+
+fn error(doing: String, error: &ureq::Error) -> Error {
+    #[allow(clippy::wildcard_enum_match_arm)] // ureq's enum is open
+    match error {
+        ureq::Error::Timeout(_) => {
+            let said = format!("no answer within {} s", CALL_TIMEOUT.as_secs());
+            Error::new(doing, Kind::Unavailable, said)
+        }
+        ureq::Error::Io(error) => Error::new(doing, Kind::Unavailable, error),
+        other => Error::new(doing, Kind::Unavailable, other),
+    }
+}
