@@ -1,5 +1,7 @@
 //! Leaves the tables for unwinding out of the released program. Not by `.cargo/config.toml`: tests have to unwind.
 
+// What cargo tells a build script stands in the environment.
+#[allow(clippy::disallowed_methods)]
 fn main() {
     println!("cargo::rerun-if-changed=packaging/no-unwind.ld");
     let is = |name: &str, value: &str| std::env::var(name).is_ok_and(|found| found == value);
