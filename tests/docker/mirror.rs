@@ -1,4 +1,4 @@
-//! The pods at an API server: a fake one that is as strict as the real one. See `apiserver` for the real one.
+//! The pods at an API server: a fake one, strict where NodeRestriction, UIDs and patches are concerned.
 
 use std::fs;
 use std::time::{Duration, Instant};
