@@ -7,7 +7,7 @@ use k8s_openapi::api::core::v1::Pod;
 use serde_json::{Value, json};
 
 use crate::decide::Step;
-use crate::pod::{ContainerName, PodKey};
+use crate::pod::{ContainerName, PodKey, container_of};
 use crate::state::{Desired, Event, JobKey, Probed, Report};
 use crate::status::mirror::hash_of;
 use crate::sys::{Mono, Now};
@@ -185,7 +185,7 @@ impl Recorder {
                 .status
                 .as_ref()
                 .and_then(|s| s.container_statuses.as_ref());
-            let Some(key) = key_of(pod) else { continue };
+            let Some(key) = PodKey::of(pod) else { continue };
             for status in statuses.into_iter().flatten() {
                 let waiting = status
                     .state
@@ -219,7 +219,7 @@ impl Recorder {
     /// Takes in what is to be done for a pod: containers that are being stopped.
     pub(super) fn killing(&mut self, key: &PodKey, items: &[Pod], steps: &[Step], now: Now) {
         let mut pods = items.iter();
-        let Some(pod) = pods.find(|pod| key_of(pod).as_ref() == Some(key)) else {
+        let Some(pod) = pods.find(|pod| PodKey::of(pod).as_ref() == Some(key)) else {
             return;
         };
         let stopped = steps.iter().flat_map(|step| {
@@ -328,22 +328,10 @@ fn pod_of(job: &JobKey) -> Option<&PodKey> {
     }
 }
 
-fn key_of(pod: &Pod) -> Option<PodKey> {
-    Some(PodKey {
-        namespace: pod.metadata.namespace.clone()?,
-        name: pod.metadata.name.clone()?,
-    })
-}
-
 fn image<'a>(pod: &'a Pod, container: &ContainerName) -> &'a str {
     let spec = pod.spec.as_ref();
-    let init = spec.and_then(|spec| spec.init_containers.as_ref());
-    let regular = spec.map(|spec| &spec.containers);
-    let mut all = init
-        .into_iter()
-        .flatten()
-        .chain(regular.into_iter().flatten());
-    all.find(|one| one.name == container.as_str())
+    let container = spec.and_then(|spec| container_of(spec, container.as_str()));
+    container
         .and_then(|one| one.image.as_deref())
         .unwrap_or_default()
 }

@@ -2,7 +2,7 @@
 
 use crate::decide::{Action, Step};
 use crate::jobs::{PodRequest, ProbeRequest, PullRequest, Request};
-use crate::pod::{ContainerName, SpecHash};
+use crate::pod::{ContainerName, SpecHash, container_of};
 use crate::state::{Desired, DockerFacts, JobKey, Node};
 
 /// What goes into [`crate::state::Event::JobStarted`].
@@ -109,9 +109,7 @@ fn probe(
         return None;
     };
     let spec = desired.pods.get(key)?.pod.pod.spec.as_ref()?;
-    let init = spec.init_containers.iter().flatten();
-    let mut all = spec.containers.iter().chain(init);
-    let spec = all.find(|c| c.name == container.0)?;
+    let spec = container_of(spec, container.as_str())?;
     let machine = || Some(node.ip).filter(|ip| !ip.is_empty());
     let request = ProbeRequest {
         docker_socket: node.docker_socket,

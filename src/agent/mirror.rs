@@ -300,10 +300,7 @@ impl Mirrors {
 /// The pods as they are to be shown.
 fn shown(view: &View<'_>) -> Vec<Shown> {
     let one = |pod: &Pod| {
-        let key = PodKey {
-            namespace: pod.metadata.namespace.clone()?,
-            name: pod.metadata.name.clone()?,
-        };
+        let key = PodKey::of(pod)?;
         let mut there = view.observed.pods.values();
         let wanted = view.desired.pods.get(&key).map(|wanted| &wanted.pod);
         let is_older_there = there

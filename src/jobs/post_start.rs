@@ -12,7 +12,7 @@ use super::pod::PodJob;
 use super::report::{Failed, because, say};
 use super::{HookRequest, hook, stop};
 use crate::decide::StopTarget;
-use crate::pod::{ContainerName, ValidPod};
+use crate::pod::{ContainerName, ValidPod, container_of};
 use crate::state::{ContainerId, FailReason, Report};
 use crate::sys::files::{self, Durable};
 use crate::translate::paths;
@@ -35,10 +35,7 @@ pub(super) struct Instance<'a> {
 
 /// The container of this name in the manifest.
 pub(super) fn spec_of<'a>(pod: &'a ValidPod, name: &ContainerName) -> Option<&'a Container> {
-    let spec = pod.pod.spec.as_ref()?;
-    let init = spec.init_containers.iter().flatten();
-    let mut all = spec.containers.iter().chain(init);
-    all.find(|container| container.name == name.0)
+    container_of(pod.pod.spec.as_ref()?, name.as_str())
 }
 
 fn hook_of(container: &Container) -> Option<&LifecycleHandler> {

@@ -6,6 +6,7 @@
 
 mod build;
 mod check;
+mod containers;
 mod defaults;
 mod fields;
 mod identity;
@@ -25,6 +26,7 @@ mod states;
 mod table;
 mod tree;
 
+pub use containers::{all_containers, container_of};
 pub use images::ImageRef;
 pub use list::read_list;
 pub use names::{ContainerName, PodKey, PodUid, SpecHash};

@@ -2,6 +2,7 @@
 
 use std::fmt;
 
+use k8s_openapi::api::core::v1::Pod;
 use serde::{Deserialize, Serialize};
 
 /// Which pod: at most one runs at a time under one key.
@@ -11,6 +12,16 @@ pub struct PodKey {
     pub namespace: String,
     /// The name with the node's suffix, as in `docker ps` and `kubectl get pods`.
     pub name: String,
+}
+
+impl PodKey {
+    /// The key of an object that has been read; `None` for one without namespace or name.
+    pub fn of(pod: &Pod) -> Option<PodKey> {
+        Some(PodKey {
+            namespace: pod.metadata.namespace.clone()?,
+            name: pod.metadata.name.clone()?,
+        })
+    }
 }
 
 impl fmt::Display for PodKey {

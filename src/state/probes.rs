@@ -12,7 +12,7 @@ use super::desired::Desired;
 use super::event::{JobKey, ProbeKind, Probed};
 use super::memory::{Memory, PodMemory};
 use super::observed::{Container, ContainerId, ContainerState, Observed, ObservedPod};
-use crate::pod::{ContainerName, PodKey};
+use crate::pod::{ContainerName, PodKey, all_containers};
 use crate::sys::{Mono, Now};
 
 /// What an earlier agent published of a container.
@@ -103,11 +103,7 @@ impl PodMemory {
         now: Now,
     ) {
         // A plain init container has none.
-        let all = spec
-            .containers
-            .iter()
-            .chain(spec.init_containers.iter().flatten());
-        for container in all {
+        for container in all_containers(spec) {
             let name = ContainerName(container.name.clone());
             let newest = there.containers.iter().find(|one| one.name == name);
             let Some(newest) = newest.filter(|newest| is_running(newest)) else {

@@ -9,7 +9,7 @@ use k8s_openapi::api::core::v1::{DownwardAPIVolumeFile, ObjectFieldSelector, Vol
 
 use super::env::{Around, from_resource};
 use super::pod_spec;
-use crate::pod::{Problem, ValidPod};
+use crate::pod::{Problem, ValidPod, container_of};
 
 /// One file of a volume.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -69,9 +69,7 @@ fn add(
             (None, Some(resource)) => {
                 let place = format!("{place}.resourceFieldRef");
                 let name = resource.container_name.as_deref().unwrap_or_default();
-                let containers = pod_spec(around.pod)?.containers.iter();
-                let init = pod_spec(around.pod)?.init_containers.iter().flatten();
-                let container = containers.chain(init).find(|c| c.name == name);
+                let container = container_of(pod_spec(around.pod)?, name);
                 let missing = || Problem::new(&*place, format!("no container {name:?}"));
                 from_resource(around, container.ok_or_else(missing)?, resource, &place)?
             }

@@ -10,7 +10,7 @@ use super::amount::{MILLI, NANO, div_ceil, nano};
 use super::container::ContainerInput;
 use super::expand::expand;
 use super::{place_of, pod_spec, resources};
-use crate::pod::{Problem, ValidPod};
+use crate::pod::{Problem, ValidPod, container_of};
 use crate::state::DockerFacts;
 
 /// A word of a probe's command with its `$(VAR)` replaced: by the values that stand in the manifest, as they stand there.
@@ -153,7 +153,7 @@ pub(super) fn from_resource<'a>(
 ) -> Result<String, Problem> {
     let container = match field.container_name.as_deref().unwrap_or_default() {
         "" => own,
-        name => other_container(input.pod, name).ok_or_else(|| {
+        name => container_of(pod_spec(input.pod)?, name).ok_or_else(|| {
             Problem::new(
                 format!("{place}.containerName"),
                 format!("no container {name:?}"),
@@ -196,11 +196,4 @@ pub(super) fn from_resource<'a>(
     let unit = if resource == "cpu" { MILLI } else { NANO };
     let units = div_ceil(div_ceil(amount, unit), div_ceil(divisor, unit).max(1));
     Ok(units.to_string())
-}
-
-fn other_container<'a>(pod: &'a ValidPod, name: &str) -> Option<&'a Container> {
-    let spec = pod.pod.spec.as_ref()?;
-    let all = spec.containers.iter();
-    all.chain(spec.init_containers.iter().flatten())
-        .find(|container| container.name == name)
 }

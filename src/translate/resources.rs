@@ -6,7 +6,7 @@ use k8s_openapi::api::core::v1::{Container, PodSpec};
 use k8s_openapi::apimachinery::pkg::api::resource::Quantity;
 
 use super::amount::{MILLI, div_ceil, nano, whole};
-use crate::pod::{PodUid, Problem};
+use crate::pod::{PodUid, Problem, all_containers};
 use crate::state::DockerFacts;
 
 /// How a pod is treated when memory runs out: `status.qosClass`.
@@ -137,8 +137,7 @@ pub fn qos(spec: &PodSpec) -> Result<Qos, Problem> {
     let mut requests: BTreeMap<&str, i128> = BTreeMap::new();
     let mut limits: BTreeMap<&str, i128> = BTreeMap::new();
     let mut all_limited = true;
-    let containers = spec.containers.iter();
-    for container in containers.chain(spec.init_containers.iter().flatten()) {
+    for container in all_containers(spec) {
         for resource in ["cpu", "memory"] {
             let place = place(container, resource);
             let amount = |quantity: Option<&Quantity>| match quantity {

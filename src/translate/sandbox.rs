@@ -6,7 +6,7 @@ use k8s_openapi::api::core::v1::{ContainerPort, PodSecurityContext, PodSpec};
 
 use super::{dns, labels, pod_spec, resources, security};
 use crate::docker::wire;
-use crate::pod::{Problem, ValidPod};
+use crate::pod::{Problem, ValidPod, all_containers};
 use crate::state::{DockerFacts, Node};
 use crate::sys::Wall;
 
@@ -51,9 +51,7 @@ pub fn sandbox_body(input: &SandboxInput<'_>) -> Result<wire::CreateBody, Proble
     } else {
         port_bindings(spec)
     };
-    let containers = spec.containers.iter();
-    let privileged = containers
-        .chain(spec.init_containers.iter().flatten())
+    let privileged = all_containers(spec)
         .any(|c| c.security_context.as_ref().and_then(|s| s.privileged) == Some(true));
     let qos = resources::qos(spec)?;
     Ok(wire::CreateBody {

@@ -13,7 +13,7 @@ use super::downward::{self, PlannedFile};
 use super::env::Around;
 use super::{amount, paths, place_of, pod_spec, resources};
 use crate::docker::wire;
-use crate::pod::{Problem, ValidPod};
+use crate::pod::{Problem, ValidPod, all_containers};
 use crate::state::{DockerFacts, Node};
 
 /// One volume as it has to be before the sandbox is made. Each is safe to carry out again.
@@ -123,9 +123,7 @@ pub fn volume_plans(
         disk_bytes,
     };
     let spec = pod_spec(pod)?;
-    let containers = spec.containers.iter();
-    let mounted: BTreeSet<&str> = containers
-        .chain(spec.init_containers.iter().flatten())
+    let mounted: BTreeSet<&str> = all_containers(spec)
         .flat_map(|c| c.volume_mounts.iter().flatten())
         .map(|mount| mount.name.as_str())
         .collect();
