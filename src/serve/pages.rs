@@ -8,6 +8,7 @@ use serde_json::json;
 
 use super::{Pulse, What, metrics};
 use crate::publish::Published;
+use crate::sys::json;
 
 /// A published state beyond this is not served.
 const PUBLISHED_BYTES_MAX: u64 = 64 * 1024 * 1024;
@@ -87,7 +88,7 @@ fn read(published: Option<File>) -> Option<Published> {
     let mut text = Vec::new();
     let limit = published?.take(PUBLISHED_BYTES_MAX);
     { limit }.read_to_end(&mut text).ok()?;
-    serde_json::from_slice(&text).ok()
+    json::read(&text).ok()
 }
 
 fn pods(what: What, published: Option<File>) -> Page {

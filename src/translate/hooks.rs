@@ -11,6 +11,7 @@ use serde::Serialize;
 
 use super::labels::{PORTS, PRE_STOP, SANDBOX_ID};
 use crate::pod::Problem;
+use crate::sys::json;
 
 /// What the labels of a container say of its preStop hook.
 #[derive(Clone, Debug, PartialEq)]
@@ -31,12 +32,12 @@ pub fn pre_stop(labels: &BTreeMap<String, String>) -> Result<Option<PreStop>, St
     let Some(text) = labels.get(PRE_STOP) else {
         return Ok(None);
     };
-    let handler = serde_json::from_str(text);
+    let handler = json::read(text.as_bytes());
     let ports = labels.get(PORTS);
     Ok(Some(PreStop {
         handler: handler.map_err(|error| format!("label {PRE_STOP}: {error}"))?,
         ports: ports
-            .and_then(|ports| serde_json::from_str(ports).ok())
+            .and_then(|ports| json::read(ports.as_bytes()).ok())
             .unwrap_or_default(),
         sandbox: labels.get(SANDBOX_ID).cloned().unwrap_or_default(),
     }))
