@@ -133,11 +133,12 @@ fn hide_in(container: &mut Container) {
         &mut container.readiness_probe,
         &mut container.startup_probe,
     ];
-    for get in probes
-        .into_iter()
-        .flatten()
-        .filter_map(|p| p.http_get.as_mut())
-    {
+    let probes = probes.into_iter().flatten();
+    let lifecycle = container.lifecycle.iter_mut();
+    let hooks = lifecycle.flat_map(|hooks| [&mut hooks.post_start, &mut hooks.pre_stop]);
+    let of_probes = probes.filter_map(|probe| probe.http_get.as_mut());
+    let of_hooks = hooks.flatten().filter_map(|hook| hook.http_get.as_mut());
+    for get in of_probes.chain(of_hooks) {
         for header in get.http_headers.iter_mut().flatten() {
             header.value = "(hidden)".to_owned();
         }

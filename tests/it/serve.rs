@@ -24,7 +24,8 @@ impl Agent {
         let [health, read_only] = [free_port(), free_port()];
         let dir = base.display();
         let pod = "apiVersion: v1\nkind: Pod\nmetadata: {name: web}\nspec:\n  containers:\n  - name: c\n    \
-            image: img:1\n    env: [{name: A, value: hush}]\n";
+            image: img:1\n    env: [{name: A, value: hush}]\n    livenessProbe: &get {httpGet: {port: 1, httpHeaders: [{name: K, value: hush}]}}\n    \
+            lifecycle: {preStop: *get}\n";
         std::fs::write(base.join("m/web.yaml"), pod).unwrap();
         let log = std::fs::File::create(base.join("log")).unwrap();
         let child = Command::new(env!("CARGO_BIN_EXE_staticlet"))
