@@ -88,6 +88,8 @@ pub(super) fn words(request: &HookRequest) -> String {
 pub(super) struct Running {
     child: Child,
     until: Mono,
+    /// What is said of it where it cannot say so itself in time.
+    late: String,
 }
 
 impl Running {
@@ -96,11 +98,12 @@ impl Running {
         let doing = "start a preStop hook";
         let until = sys::now().mono.after(within);
         let own = within.saturating_sub(OWN_END);
+        let late = format!("{}: it did not end within {within:?}", words(&request));
         request.within_ms = u64::try_from(own.as_millis()).unwrap_or(u64::MAX);
         let request = serde_json::to_vec(&Request::Hook(Box::new(request)))
             .map_err(|e| Error::new(doing, Kind::Garbled, e))?;
         let child = Child::start(&["job"], &request).map_err(|e| e.while_doing(doing))?;
-        Ok(Running { child, until })
+        Ok(Running { child, until, late })
     }
 
     /// When it is ended at the latest.
@@ -129,7 +132,7 @@ impl Running {
         });
         match (note, exit) {
             (Some(note), _) => Some(Err(note)),
-            (None, None) => Some(Err("it did not end in time".to_owned())),
+            (None, None) => Some(Err(self.late.clone())),
             (None, Some(Ok(status))) if status.success() => Some(Ok(())),
             (None, Some(Ok(status))) => Some(Err(format!("its job ended with {status}"))),
             (None, Some(Err(error))) => Some(Err(error.to_string())),
