@@ -151,6 +151,11 @@ pub(super) const HONOURED: &[(&str, &str, &str)] = &[
         "N",
         "log files per container; default 5",
     ),
+    (
+        "pod-max-pids",
+        "N",
+        "processes and threads per pod; default -1, no limit",
+    ),
 ];
 
 /// Flags without a value that do something.
@@ -190,7 +195,7 @@ const POINTLESS: &str = "allowed-unsafe-sysctls application-metrics-count-limit 
     log-text-info-buffer-size logging-format machine-id-file master-service-namespace max-open-files max-pods \
     maximum-dead-containers maximum-dead-containers-per-container memory-manager-policy minimum-container-ttl-duration \
     minimum-image-ttl-duration network-plugin network-plugin-mtu node-status-max-images \
-    node-status-update-frequency non-masquerade-cidr oom-score-adj pod-cidr pod-max-pids pods-per-core port provider-id \
+    node-status-update-frequency non-masquerade-cidr oom-score-adj pod-cidr pods-per-core port provider-id \
     qos-reserved redirect-container-streaming-url referenced-reset-interval registry-burst \
     registry-qps reserved-cpus reserved-memory root-ca-file runtime-cgroups runtime-request-timeout \
     seccomp-profile-root stderrthreshold storage-driver-buffer-duration storage-driver-db storage-driver-host \

@@ -17,6 +17,7 @@ pub(super) const HONOURED: &[&str] = &[
     "containerLogMaxSize",
     "containerLogMaxFiles",
     "podLogsDir",
+    "podPidsLimit",
     "crashLoopBackOff",
 ];
 
@@ -32,7 +33,7 @@ pub(super) const POINTLESS: &str = "enableServer syncFrequency port tlsCertFile 
     imageGCHighThresholdPercent imageGCLowThresholdPercent volumeStatsAggPeriod kubeletCgroups systemCgroups cgroupRoot \
     cgroupsPerQOS cgroupDriver cpuManagerPolicy singleProcessOOMKill cpuManagerPolicyOptions cpuManagerReconcilePeriod \
     memoryManagerPolicy topologyManagerPolicy topologyManagerScope topologyManagerPolicyOptions qosReserved \
-    runtimeRequestTimeout hairpinMode maxPods podCIDR podPidsLimit runOnce cpuCFSQuota cpuCFSQuotaPeriod \
+    runtimeRequestTimeout hairpinMode maxPods podCIDR runOnce cpuCFSQuota cpuCFSQuotaPeriod \
     nodeStatusMaxImages maxOpenFiles contentType kubeAPIQPS kubeAPIBurst serializeImagePulls maxParallelImagePulls \
     evictionHard evictionSoft evictionSoftGracePeriod evictionPressureTransitionPeriod evictionMaxPodGracePeriod \
     evictionMinimumReclaim mergeDefaultEvictionSettings podsPerCore enableControllerAttachDetach protectKernelDefaults \

@@ -12,6 +12,14 @@ use crate::sys::nearest;
 /// A configuration file larger than this is something else.
 const FILE_BYTES_MAX: usize = 1 << 20;
 
+/// Fields that are numbers.
+const NUMBERS: [&str; 4] = [
+    "containerLogMaxFiles",
+    "healthzPort",
+    "readOnlyPort",
+    "podPidsLimit",
+];
+
 /// What the file says, by field; a field below another with a dot between.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub(super) struct FileSettings {
@@ -125,10 +133,8 @@ impl Reader<'_> {
             ("clusterDNS", _) => None,
             ("staticPodURLHeader", Value::Object(map)) => headers(map),
             ("staticPodURLHeader", _) => None,
-            ("containerLogMaxFiles" | "healthzPort" | "readOnlyPort", Value::Number(number)) => {
-                Some(number.to_string())
-            }
-            ("containerLogMaxFiles" | "healthzPort" | "readOnlyPort", _) => None,
+            (name, Value::Number(number)) if NUMBERS.contains(&name) => Some(number.to_string()),
+            (name, _) if NUMBERS.contains(&name) => None,
             ("staticPodPath" | "resolvConf" | "podLogsDir", Value::String(text)) => {
                 Some(self.beside_file(text))
             }
@@ -145,7 +151,7 @@ impl Reader<'_> {
                 let wanted = match name {
                     "staticPodURLHeader" => "a map from names to lists of strings",
                     "clusterDNS" => "a list of addresses",
-                    "containerLogMaxFiles" | "healthzPort" | "readOnlyPort" => "a number",
+                    name if NUMBERS.contains(&name) => "a number",
                     _ => "a string",
                 };
                 self.problem(&format!("{name} must be {wanted}"));

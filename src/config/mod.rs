@@ -177,6 +177,7 @@ impl Given<'_> {
         let run_dir = absolute(self, "run-dir", RUN_DIR);
         let log_bytes = ("container-log-max-size", "containerLogMaxSize");
         let log_files = ("container-log-max-files", "containerLogMaxFiles");
+        let pids = ("pod-max-pids", "podPidsLimit");
         let crash = ("", "crashLoopBackOff.maxContainerRestartPeriod");
         Node {
             ip: if ip.is_empty() { host::address() } else { ip },
@@ -199,6 +200,7 @@ impl Given<'_> {
                 .either("resolv-conf", "resolvConf")
                 .map_or(RESOLV_CONF.to_owned(), |(_, path)| path),
             log_bytes_max: self.checked(log_bytes, LOG_BYTES_MAX, values::bytes),
+            pod_pids_max: self.checked(pids, None, values::pids),
             log_files_max: self.checked(log_files, LOG_FILES_MAX, values::log_files),
             crash_wait_max_seconds: self.checked(
                 crash,

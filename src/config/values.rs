@@ -72,6 +72,15 @@ pub(super) fn log_files(text: &str) -> Result<u32, String> {
     }
 }
 
+/// How many processes a pod may have; -1, as in a kubelet, is any number.
+pub(super) fn pids(text: &str) -> Result<Option<u64>, String> {
+    match text.parse::<i64>() {
+        Ok(-1) => Ok(None),
+        Ok(pids) if pids > 0 => Ok(u64::try_from(pids).ok()),
+        Ok(_) | Err(_) => Err("must be a number above 0, or -1 for no limit".to_owned()),
+    }
+}
+
 /// The longest pause of a crash loop.
 pub(super) fn crash_wait_seconds(text: &str) -> Result<u32, String> {
     let time = duration(text)?.as_secs();

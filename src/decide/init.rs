@@ -8,8 +8,9 @@
 
 use k8s_openapi::api::core::v1::{Container as SpecContainer, PodSpec};
 
+use crate::pod::is_sidecar;
 use crate::state::{Container, ContainerId, ContainerState, ObservedPod};
-use crate::status::{Again, Restart, init_failed, is_sidecar};
+use crate::status::{Again, Restart, init_failed};
 
 /// How far the sequence is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

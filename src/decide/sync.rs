@@ -14,9 +14,10 @@ use super::restart::{Fate, fate};
 use super::start::start_why;
 use super::teardown::{remove_containers, stop_container, stop_running};
 use super::{Out, Step, Why, probes};
+use crate::pod::is_sidecar;
 use crate::pod::{ContainerName, ValidPod};
 use crate::state::{Container, ContainerId, ContainerState, ObservedPod, PodMemory};
-use crate::status::{Again, Restart, active_left, crash_wait, is_sidecar};
+use crate::status::{Again, Restart, active_left, crash_wait};
 
 /// The wanted version and what there is of it.
 pub(super) struct Sync<'a> {

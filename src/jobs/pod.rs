@@ -2,7 +2,7 @@
 
 use super::report::{Failed, because, say};
 use super::run::Outcome;
-use super::{PodRequest, cleanup, post_start, sandbox, start, stop, volumes};
+use super::{PodRequest, cgroup, cleanup, post_start, sandbox, start, stop, volumes};
 use crate::decide::Step;
 use crate::docker::Docker;
 use crate::pod::ValidPod;
@@ -67,6 +67,12 @@ impl PodJob {
                     id: made.id.clone(),
                 });
                 self.sandbox = Some(made);
+                // Its containers have limits of their own: a pod without that of the whole is better than no pod.
+                if let Err(error) = cgroup::limit(self.pod()?, &self.request) {
+                    say(&Report::Note {
+                        text: error.to_string(),
+                    });
+                }
                 Ok(())
             }
             Step::Start {

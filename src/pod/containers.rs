@@ -8,6 +8,11 @@ pub fn all_containers(spec: &PodSpec) -> impl Iterator<Item = &Container> {
     spec.containers.iter().chain(init)
 }
 
+/// Whether an init container runs on beside the others, and is started again whenever it ends.
+pub fn is_sidecar(container: &Container) -> bool {
+    container.restart_policy.as_deref() == Some("Always")
+}
+
 /// The one of this name.
 pub fn container_of<'a>(spec: &'a PodSpec, name: &str) -> Option<&'a Container> {
     all_containers(spec).find(|container| container.name == name)

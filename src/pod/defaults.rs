@@ -1,8 +1,10 @@
 //! What the API server would fill in, and taking it out again for the identity.
 
+use k8s_openapi::api::core::v1::PodSpec;
+use serde::Deserialize;
 use serde_json::{Value, json};
 
-use super::{ImageRef, lifecycle, probes};
+use super::{ImageRef, lifecycle, pod_resources, probes};
 
 /// The pull policy that an image has by itself; one that cannot be read has the other.
 fn pull_policy(image: &str) -> &'static str {
@@ -95,12 +97,54 @@ fn each(pod: &mut Value, visit: Visit) {
             }
         }
     }
+    pod_requests(spec, visit);
     for (name, default) in SPEC {
         visit(spec, name, json!(default));
     }
     visit(spec, "enableServiceLinks", json!(true));
     visit(spec, "terminationGracePeriodSeconds", json!(30));
     visit(spec, "securityContext", json!({}));
+}
+
+/// A pod with limits as a whole asks for what its containers ask for together, or else for its limits.
+///
+/// Source: Kubernetes 1.36 `pkg/apis/core/v1/defaults.go` setDefaultPodRequests.
+fn pod_requests(spec: &mut Value, visit: Visit) {
+    let limits = spec["resources"]["limits"].as_object();
+    let Some(limits) = limits.filter(|limits| !limits.is_empty()).cloned() else {
+        return;
+    };
+    let containers = json!({
+        "containers": resources_of(&spec["containers"]),
+        "initContainers": resources_of(&spec["initContainers"]),
+    });
+    // What cannot be read is refused elsewhere.
+    let asked = PodSpec::deserialize(containers).ok();
+    let asked = asked.and_then(|spec| pod_resources(&spec).requests);
+    let asked = asked.unwrap_or_default();
+    let Some(whole) = spec.get_mut("resources").and_then(Value::as_object_mut) else {
+        return;
+    };
+    let requests = whole.entry("requests").or_insert(json!({}));
+    for name in ["cpu", "memory"] {
+        let limit = limits.get(name).cloned();
+        if let Some(default) = asked.get(name).map(|sum| json!(sum)).or(limit) {
+            visit(requests, name, default);
+        }
+    }
+}
+
+/// Containers with nothing but what they ask for.
+fn resources_of(containers: &Value) -> Value {
+    let each = containers.as_array().into_iter().flatten();
+    let bare = each.map(|one| {
+        json!({
+            "name": "",
+            "resources": one["resources"],
+            "restartPolicy": one["restartPolicy"],
+        })
+    });
+    bare.collect()
 }
 
 fn downward_defaults(source: &mut Value, visit: Visit) {

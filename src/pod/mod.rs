@@ -19,6 +19,7 @@ mod probes;
 mod problem;
 mod quantity;
 mod read;
+mod resources;
 mod rules;
 mod scalar;
 mod shape;
@@ -26,13 +27,13 @@ mod states;
 mod table;
 mod tree;
 
-pub use containers::{all_containers, container_of};
+pub use containers::{all_containers, container_of, is_sidecar};
 pub use images::ImageRef;
 pub use list::read_list;
 pub use names::{ContainerName, PodKey, PodUid, SpecHash};
 pub use problem::Problem;
-pub use quantity::{larger as larger_quantity, sum as sum_of_quantities};
 pub use read::read;
+pub use resources::pod_resources;
 pub use table::{FieldRow, field_table};
 
 use k8s_openapi::api::core::v1::Pod;

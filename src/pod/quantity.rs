@@ -87,7 +87,7 @@ pub(super) fn canonical(amount: Amount) -> String {
 }
 
 /// Two quantities together, written like the first unless that is zero. One that is none counts as nothing.
-pub fn sum(first: &str, second: &str) -> String {
+pub(super) fn sum(first: &str, second: &str) -> String {
     let [first, second] = [first, second].map(|text| parse(text).unwrap_or(NOTHING));
     let binary = if first.milli == 0 {
         second.binary
@@ -101,7 +101,7 @@ pub fn sum(first: &str, second: &str) -> String {
 }
 
 /// The larger of two quantities, the first if they are equal.
-pub fn larger<'a>(first: &'a str, second: &'a str) -> &'a str {
+pub(super) fn larger<'a>(first: &'a str, second: &'a str) -> &'a str {
     let [a, b] = [first, second].map(|text| parse(text).unwrap_or(NOTHING));
     if b.milli > a.milli { second } else { first }
 }

@@ -89,6 +89,7 @@ const HONOURED: &[&str] = &[
     "spec.dnsConfig",
     "spec.enableServiceLinks",
     "spec.priorityClassName",
+    "spec.resources",
     "spec.securityContext",
     "spec.volumes[].name",
     "spec.volumes[].emptyDir",
@@ -108,6 +109,10 @@ const CARRIED: &[&str] = &[
     "spec.nodeName",
     "spec.nodeSelector{}",
     "spec.readinessGates[]",
+    // A pod from a manifest is never resized: an edit replaces it.
+    "spec.containers[].resizePolicy[]",
+    // For volumes of a cluster's drivers; all others are relabelled either way.
+    "spec.securityContext.seLinuxChangePolicy",
     "spec.overhead{}",
     "spec.automountServiceAccountToken",
     "spec.os",
@@ -115,9 +120,17 @@ const CARRIED: &[&str] = &[
 
 /// Path, what to use instead, and the value that is let through.
 const REFUSED: &[(&str, &str, &str)] = &[
-    ("spec.resources", LATER, "{}"),
-    ("spec.hostUsers", LATER, "true"),
-    ("spec.runtimeClassName", LATER, ""),
+    ("spec.resources.claims[]", CLUSTER, ""),
+    (
+        "spec.hostUsers",
+        "Docker has no user namespace of a pod's own; for all containers dockerd has userns-remap",
+        "true",
+    ),
+    (
+        "spec.runtimeClassName",
+        "a RuntimeClass is an object of a cluster; dockerd has default-runtime",
+        "",
+    ),
     ("spec.schedulingGroup", CLUSTER, "{}"),
     ("spec.schedulingGates[]", CLUSTER, ""),
     ("spec.resourceClaims[]", CLUSTER, ""),
@@ -136,10 +149,9 @@ const REFUSED: &[(&str, &str, &str)] = &[
     ),
     (
         "spec.securityContext.supplementalGroupsPolicy",
-        LATER,
+        "Docker adds the groups of the image's /etc/group to every user, which a kubelet refuses as well",
         "Merge",
     ),
-    ("spec.securityContext.seLinuxChangePolicy", LATER, ""),
     ("spec.volumes[]", CLUSTER, ""),
     (
         "spec.volumes[].projected.sources[].clusterTrustBundle",
@@ -181,7 +193,6 @@ const REFUSED: &[(&str, &str, &str)] = &[
         NO_TCP_HOOK,
         "",
     ),
-    ("spec.containers[].resizePolicy[]", LATER, ""),
     ("spec.containers[].resources.claims[]", CLUSTER, ""),
     (
         "spec.containers[].securityContext.windowsOptions",

@@ -27,6 +27,8 @@ pub struct Node {
     pub resolv_conf: String,
     /// Bytes after which a container's log is rotated.
     pub log_bytes_max: u64,
+    /// Processes and threads that a pod may have (kubelet `podPidsLimit`); `None` is no limit.
+    pub pod_pids_max: Option<u64>,
     /// Log files kept per container, the live one counted.
     pub log_files_max: u32,
     /// The longest pause of a crash-looping container, in seconds (kubelet: 300).

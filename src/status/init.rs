@@ -3,6 +3,7 @@
 use k8s_openapi::api::core::v1::{Container, PodSpec};
 
 use super::restart::{Again, Restart};
+use crate::pod::is_sidecar;
 
 /// What a container is in its pod.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -13,11 +14,6 @@ pub(super) enum Part {
     Init,
     /// An init container that runs on.
     Sidecar,
-}
-
-/// Whether an init container runs on beside the others, and is started again whenever it ends.
-pub fn is_sidecar(container: &Container) -> bool {
-    container.restart_policy.as_deref() == Some("Always")
 }
 
 /// Whether an init container that ended has failed: one that the kernel killed for memory has, whatever its code.

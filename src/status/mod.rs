@@ -15,13 +15,12 @@ pub mod node;
 mod phase;
 mod pod;
 mod reasons;
-mod resources;
 mod restart;
 mod table;
 
 pub use backoff::crash_wait;
 pub use deadline::active_left;
-pub use init::{init_failed, is_sidecar};
+pub use init::init_failed;
 pub use pod::{Case, pod_status};
 pub use reasons::{Reason, reasons};
 pub use restart::{Again, Restart};

@@ -6,9 +6,8 @@ use k8s_openapi::api::core::v1::{HostIP, PodIP, PodSpec, PodStatus};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 
 use super::deadline::active_left;
-use super::resources::pod_resources;
 use super::{conditions, containers, phase};
-use crate::pod::{PodKey, PodUid, ValidPod};
+use crate::pod::{PodKey, PodUid, ValidPod, pod_resources};
 use crate::state::{ContainerState, Node, ObservedPod, PodMemory};
 use crate::sys::{Now, Wall};
 use crate::translate::qos;

@@ -7,7 +7,7 @@ use k8s_openapi::api::core::v1::{Container, PodSpec};
 use super::env::Environment;
 use super::sandbox::SHM_BYTES;
 use super::security::Context;
-use super::{labels, pod_spec, resources, security, volumes};
+use super::{cgroup, labels, pod_spec, qos, resources, security, volumes};
 use crate::docker::wire;
 use crate::pod::{Problem, ValidPod};
 use crate::state::{ContainerId, DockerFacts, Node};
@@ -104,7 +104,7 @@ fn host_config(
 ) -> Result<wire::HostConfig, Problem> {
     let ContainerInput { pod, docker, .. } = *input;
     let of_sandbox = format!("container:{}", input.sandbox.0);
-    let limits = resources::limits(input.container)?;
+    let limits = resources::limits(spec, input.container)?;
     let (cap_add, cap_drop) = context.capabilities();
     let proc_paths = context.proc_paths();
     let is_on = |flag: Option<bool>| flag == Some(true);
@@ -131,14 +131,14 @@ fn host_config(
         security_opt: context.options(pod, input.seccomp)?,
         masked_paths: proc_paths.masked,
         readonly_paths: proc_paths.read_only,
-        oom_score_adj: resources::oom_score(spec, input.container, docker)?,
+        oom_score_adj: qos::oom_score(spec, input.container, docker)?,
         cpu_shares: limits.cpu_shares,
         cpu_period: resources::CPU_PERIOD_US,
         cpu_quota: limits.cpu_quota_us,
         memory: limits.memory_bytes,
         // Equal means no swap; left out, Docker would give as much again.
         memory_swap: limits.memory_bytes,
-        cgroup_parent: resources::cgroup_parent(resources::qos(spec)?, &pod.uid, docker),
+        cgroup_parent: cgroup::cgroup_parent(qos::qos(spec)?, &pod.uid, docker),
         shm_size: SHM_BYTES,
         ..wire::HostConfig::default()
     })

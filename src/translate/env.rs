@@ -151,9 +151,10 @@ pub(super) fn from_resource<'a>(
     field: &ResourceFieldSelector,
     place: &str,
 ) -> Result<String, Problem> {
+    let spec = pod_spec(input.pod)?;
     let container = match field.container_name.as_deref().unwrap_or_default() {
         "" => own,
-        name => container_of(pod_spec(input.pod)?, name).ok_or_else(|| {
+        name => container_of(spec, name).ok_or_else(|| {
             Problem::new(
                 format!("{place}.containerName"),
                 format!("no container {name:?}"),
@@ -171,7 +172,7 @@ pub(super) fn from_resource<'a>(
         return Err(unknown());
     }
     let (quantity, is_limit) = match kind {
-        "limits" => (resources::limit(container, resource), true),
+        "limits" => (resources::effective_limit(spec, container, resource), true),
         "requests" => (resources::request(container, resource), false),
         _ => return Err(unknown()),
     };

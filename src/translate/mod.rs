@@ -7,6 +7,7 @@
 //! [`Problem`] from here is a `CreateContainerConfigError`. Start reading at `sandbox.rs` and `container.rs`.
 
 mod amount;
+mod cgroup;
 mod container;
 mod dns;
 mod downward;
@@ -15,11 +16,13 @@ mod expand;
 mod hooks;
 mod labels;
 pub mod paths;
+mod qos;
 mod resources;
 mod sandbox;
 mod security;
 mod volumes;
 
+pub use cgroup::{CgroupLimits, cgroup_limits, cgroup_path};
 pub use container::{ContainerInput, ImageFacts, container_body};
 pub use dns::{Resolver, hostname, hosts_file, resolv_conf};
 pub use downward::PlannedFile;
@@ -28,7 +31,7 @@ pub use hooks::{PreStop, pre_stop};
 pub use labels::{
     Identity, ROOT_LABEL, Role, SANDBOX, container_name, own_label, read_identity, sandbox_name,
 };
-pub use resources::{Qos, qos};
+pub use qos::{Qos, qos};
 pub use sandbox::{SandboxInput, sandbox_body};
 pub use security::seccomp_file;
 pub use volumes::{HostPathKind, VolumePlan, volume_plans};

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use k8s_openapi::api::core::v1::{ContainerPort, PodSecurityContext, PodSpec};
 
-use super::{dns, labels, pod_spec, resources, security};
+use super::{cgroup, dns, labels, pod_spec, qos, resources, security};
 use crate::docker::wire;
 use crate::pod::{Problem, ValidPod, all_containers};
 use crate::state::{DockerFacts, Node};
@@ -53,7 +53,7 @@ pub fn sandbox_body(input: &SandboxInput<'_>) -> Result<wire::CreateBody, Proble
     };
     let privileged = all_containers(spec)
         .any(|c| c.security_context.as_ref().and_then(|s| s.privileged) == Some(true));
-    let qos = resources::qos(spec)?;
+    let qos = qos::qos(spec)?;
     Ok(wire::CreateBody {
         image: input.image.to_owned(),
         hostname: dns::hostname(pod, node)?,
@@ -74,9 +74,9 @@ pub fn sandbox_body(input: &SandboxInput<'_>) -> Result<wire::CreateBody, Proble
             pid_mode: if is_on(spec.host_pid) { "host" } else { "" }.into(),
             port_bindings: ports,
             sysctls: sysctls(security),
-            oom_score_adj: resources::oom_sandbox(docker),
+            oom_score_adj: qos::oom_sandbox(docker),
             cpu_shares: resources::CPU_SHARES_SANDBOX,
-            cgroup_parent: resources::cgroup_parent(qos, &pod.uid, docker),
+            cgroup_parent: cgroup::cgroup_parent(qos, &pod.uid, docker),
             group_add: security::groups(security),
             privileged,
             security_opt,

@@ -23,6 +23,7 @@ mod hooks;
 mod init;
 mod inside;
 mod kubeadm;
+mod limits;
 mod mirror;
 mod probes;
 mod refuse;

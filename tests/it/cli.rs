@@ -82,7 +82,7 @@ fn the_file_is_beaten_by_flags_and_holds_relative_paths() {
     std::fs::create_dir_all(&dir).unwrap();
     let file = dir.join("kubelet.yaml");
     let text = "apiVersion: kubelet.config.k8s.io/v1beta1\nkind: KubeletConfiguration\nstaticPodPath: m\n\
-        fileCheckFrequency: 1m30s\ncontainerLogMaxFiles: 3\nclusterDNS: [10.0.0.10]\ncgroupDriver: systemd\n\
+        fileCheckFrequency: 1m30s\ncontainerLogMaxFiles: 3\npodPidsLimit: 100\nclusterDNS: [10.0.0.10]\ncgroupDriver: systemd\n\
         crashLoopBackOff: {maxContainerRestartPeriod: 60s}\n";
     std::fs::write(&file, text).unwrap();
     let line = format!("--config={} --hostname-override=My-Node1", file.display());
@@ -91,6 +91,7 @@ fn the_file_is_beaten_by_flags_and_holds_relative_paths() {
     assert_eq!(told.file_check, Duration::from_secs(90));
     assert_eq!(told.node.name, "my-node1");
     assert_eq!(told.node.log_files_max, 3);
+    assert_eq!(told.node.pod_pids_max, Some(100));
     assert_eq!(told.node.crash_wait_max_seconds, 60);
     assert_eq!(told.node.cluster_dns, ["10.0.0.10"]);
     assert_eq!(told.warnings.len(), 1);

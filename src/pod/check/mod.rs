@@ -57,6 +57,7 @@ pub(super) fn pod(pod: &Value, node: &str, out: Out) {
     range(spec, "activeDeadlineSeconds", "spec", seconds, out);
     security::ids(&spec["securityContext"], "spec.securityContext", out);
     security::pod(spec, out);
+    resources::pod(spec, out);
     hosts::check(spec, out);
     scheduling::check(spec, out);
     let volumes = volumes::volumes(spec, out);

@@ -1,5 +1,7 @@
 //! The restart policy and the restart rules of a container.
 
+use std::collections::BTreeSet;
+
 use serde_json::Value;
 
 use crate::pod::Problem;
@@ -11,6 +13,7 @@ const VALUES_MAX: usize = 255;
 pub(super) fn check(container: &Value, path: &str, out: Out) {
     let policies = ["Always", "Never", "OnFailure"];
     one_of(container, "restartPolicy", path, &policies, out);
+    resizes(container, path, out);
     let rules = list(container, "restartPolicyRules");
     if rules.is_empty() {
         return;
@@ -29,6 +32,26 @@ pub(super) fn check(container: &Value, path: &str, out: Out) {
     }
     for (at, rule) in rules.iter().enumerate() {
         self::rule(rule, &format!("{path}[{at}]"), out);
+    }
+}
+
+/// What a resize would do to the container; nothing is ever resized here.
+fn resizes(container: &Value, path: &str, out: Out) {
+    let mut seen = BTreeSet::new();
+    for (at, resize) in list(container, "resizePolicy").iter().enumerate() {
+        let path = format!("{path}.resizePolicy[{at}]");
+        let name = text(resize, "resourceName");
+        for field in ["resourceName", "restartPolicy"] {
+            if text(resize, field).is_empty() {
+                required(format!("{path}.{field}"), out);
+            }
+        }
+        one_of(resize, "resourceName", &path, &["", "cpu", "memory"], out);
+        let policies = ["", "NotRequired", "RestartContainer"];
+        one_of(resize, "restartPolicy", &path, &policies, out);
+        if !seen.insert(name) {
+            out.push(Problem::new(path, format!("Duplicate value: {name:?}")));
+        }
     }
 }
 

@@ -89,7 +89,9 @@ const APPARMOR_BYTES_MAX: usize = 4095;
 
 /// What only a pod's context has.
 pub(super) fn pod(spec: &Value, out: Out) {
-    let context = &spec["securityContext"];
+    let (context, path) = (&spec["securityContext"], "spec.securityContext");
+    let policies = ["MountOption", "Recursive"];
+    one_of(context, "seLinuxChangePolicy", path, &policies, out);
     for (at, group) in list(context, "supplementalGroups").iter().enumerate() {
         if !group
             .as_i64()

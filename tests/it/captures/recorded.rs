@@ -98,6 +98,7 @@ pub(super) fn node() -> Node {
         resolv_conf: "/etc/resolv.conf".into(),
         log_bytes_max: 10 << 20,
         log_files_max: 5,
+        pod_pids_max: None,
         crash_wait_max_seconds: 300,
     }
 }

@@ -8,16 +8,29 @@ use k8s_openapi::api::core::v1::{Container, PodSpec, ResourceRequirements};
 use k8s_openapi::apimachinery::pkg::api::resource::Quantity;
 
 use super::is_sidecar;
-use crate::pod::{larger_quantity, sum_of_quantities};
+use super::quantity::{larger, sum};
 
 type Amounts = BTreeMap<String, Quantity>;
 
-/// The pod's requests and limits; empty where no container has any.
-pub(super) fn pod_resources(spec: &PodSpec) -> ResourceRequirements {
-    let some = |amounts: Amounts| (!amounts.is_empty()).then_some(amounts);
+/// The pod's requests and limits; empty where there are none. What the pod has as a whole goes before what its containers
+/// add up to.
+pub fn pod_resources(spec: &PodSpec) -> ResourceRequirements {
+    let whole = spec.resources.as_ref();
+    let some = |mut amounts: Amounts, whole: Option<&Amounts>| {
+        for (name, amount) in whole.into_iter().flatten() {
+            amounts.insert(name.clone(), Quantity(sum(&amount.0, "0")));
+        }
+        (!amounts.is_empty()).then_some(amounts)
+    };
     ResourceRequirements {
-        requests: some(together(spec, |resources| resources.requests.as_ref())),
-        limits: some(together(spec, |resources| resources.limits.as_ref())),
+        requests: some(
+            together(spec, |resources| resources.requests.as_ref()),
+            whole.and_then(|whole| whole.requests.as_ref()),
+        ),
+        limits: some(
+            together(spec, |resources| resources.limits.as_ref()),
+            whole.and_then(|whole| whole.limits.as_ref()),
+        ),
         ..ResourceRequirements::default()
     }
 }
@@ -51,18 +64,18 @@ fn together(spec: &PodSpec, of: impl Fn(&ResourceRequirements) -> Option<&Amount
 
 fn add(to: &mut Amounts, more: &Amounts) {
     for (name, amount) in more {
-        let sum = match to.get(name) {
-            Some(there) => sum_of_quantities(&there.0, &amount.0),
-            None => sum_of_quantities(&amount.0, "0"),
+        let total = match to.get(name) {
+            Some(there) => sum(&there.0, &amount.0),
+            None => sum(&amount.0, "0"),
         };
-        to.insert(name.clone(), Quantity(sum));
+        to.insert(name.clone(), Quantity(total));
     }
 }
 
 fn raise(to: &mut Amounts, least: &Amounts) {
     for (name, amount) in least {
         let there = to.get(name).map_or("0", |there| there.0.as_str());
-        let larger = larger_quantity(there, &amount.0);
-        to.insert(name.clone(), Quantity(larger.to_owned()));
+        let higher = larger(there, &amount.0);
+        to.insert(name.clone(), Quantity(higher.to_owned()));
     }
 }
