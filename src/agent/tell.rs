@@ -248,8 +248,8 @@ pub(super) fn reread(now: &Settings, then: Result<Settings, Vec<String>>) {
             }
         }
         Ok(then) => {
-            for why in now.differences(&then) {
-                warn!(why; "changed setting needs a restart");
+            for (old, new) in now.differences(&then) {
+                warn!(why:% = old.changed_to(new); "changed setting needs a restart");
             }
         }
     }

@@ -89,6 +89,11 @@ pub(super) const HONOURED: &[(&str, &str, &str)] = &[
         "KubeletConfiguration v1beta1 (staticPodPath, ...); flags win",
     ),
     (
+        "config-dir",
+        "DIR",
+        "drop-ins: *.conf, in the order of their names over that file",
+    ),
+    (
         "hostname-override",
         "NAME",
         "node name, ends pod names; default: the host name",
@@ -171,7 +176,7 @@ pub(super) const HONOURED_BOOL: &[(&str, &str)] = &[
 ];
 
 /// Flags with a value that ask for what this version does not do.
-const NOT_YET: &str = "bootstrap-kubeconfig config-dir cadvisor-port";
+const NOT_YET: &str = "bootstrap-kubeconfig cadvisor-port";
 
 /// The same without a value.
 const NOT_YET_BOOL: &str = "seccomp-default runonce";

@@ -44,10 +44,8 @@ pub enum Command {
 /// The flags of the agent, as typed.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct RunFlags {
-    /// Honoured flags by name; of one given twice the last counts.
+    /// Honoured flags by name, `v` among them; of one given twice the last counts.
     pub values: BTreeMap<String, String>,
-    /// `-v`.
-    pub verbosity: u8,
     /// What to say once.
     pub warnings: Vec<String>,
 }
@@ -152,9 +150,9 @@ fn run(args: Vec<OsString>) -> Result<Command, Vec<String>> {
             lexopt::Arg::Short('h') | lexopt::Arg::Long("help") => return Ok(Command::Help),
             lexopt::Arg::Short('V') | lexopt::Arg::Long("version") => return Ok(Command::Version),
             lexopt::Arg::Short('v') | lexopt::Arg::Long("v") => {
-                let level = parser.value().ok().and_then(|v| v.to_str()?.parse().ok());
+                let level = parser.value().ok().and_then(|v| v.into_string().ok());
                 match level {
-                    Some(level) => flags.verbosity = level,
+                    Some(level) => drop(flags.values.insert("v".to_owned(), level)),
                     None => problems.push("-v needs a level from 0 to 10".to_owned()),
                 }
             }

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::Given;
+use super::{Given, values};
 use crate::status::node::NodeSettings;
 
 /// Where the pods are shown.
@@ -20,18 +20,10 @@ type Pair = (String, String);
 impl Given<'_> {
     /// The API server, if a kubeconfig is given. The file may come later: an agent may be what starts the API server.
     pub(super) fn api(&mut self) -> Option<ApiSettings> {
-        let labels = self.checked(("node-labels", ""), Vec::new(), labels);
-        let taints = self.checked(("register-with-taints", ""), Vec::new(), taints);
-        let path = self.flag("kubeconfig").filter(|path| !path.is_empty())?;
-        let path = path.to_owned();
-        let kubeconfig = match std::path::absolute(&path) {
-            Ok(path) => path.to_string_lossy().into_owned(),
-            Err(error) => {
-                self.problems.push(format!("--kubeconfig={path}: {error}"));
-                return None;
-            }
-        };
-        let registers = self.flag("register-node") != Some("false");
+        let labels = self.checked("node-labels", labels);
+        let taints = self.checked("register-with-taints", taints);
+        let registers = self.checked("register-node", values::switch);
+        let kubeconfig = self.path("kubeconfig")?.to_string_lossy().into_owned();
         let register = registers.then(|| NodeSettings {
             labels: labels.into_iter().collect::<BTreeMap<_, _>>(),
             taints,

@@ -1,34 +1,30 @@
 //! The ports that are listened on.
 
-use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::net::{IpAddr, SocketAddr};
 
 use super::Given;
 use crate::serve::{Door, What};
 
-/// As in the kubelet.
-const HEALTHZ_PORT: u16 = 10248;
-
 impl Given<'_> {
     /// Every port that is not 0.
     pub(super) fn doors(&mut self) -> Vec<Door> {
-        let any = IpAddr::V4(Ipv4Addr::UNSPECIFIED);
-        let here = IpAddr::V4(Ipv4Addr::LOCALHOST);
-        let port = |text: &str| text.parse().map_err(|_| "must be a port, or 0".to_owned());
-        let ip = |text: &str| {
-            let text = text.trim_matches(['[', ']']);
-            text.parse::<IpAddr>()
-                .map_err(|_| "is no IP address".to_owned())
-        };
-        let health = SocketAddr::new(
-            self.checked(("healthz-bind-address", "healthzBindAddress"), here, ip),
-            self.checked(("healthz-port", "healthzPort"), HEALTHZ_PORT, port),
-        );
-        let read_only = SocketAddr::new(
-            self.checked(("address", "address"), any, ip),
-            self.checked(("read-only-port", "readOnlyPort"), 0, port),
-        );
+        let health = self.address("healthz-bind-address", "healthz-port");
+        let read_only = self.address("address", "read-only-port");
         let doors = [(health, What::Health), (read_only, What::ReadOnly)];
-        let doors = doors.into_iter().filter(|(at, _)| at.port() != 0);
+        let doors = doors.into_iter().filter_map(|(at, what)| Some((at?, what)));
         doors.map(|(at, what)| Door { at, what }).collect()
+    }
+
+    /// An address and a port; `None` when the port is 0, or either is wrong.
+    fn address(&mut self, ip: &str, port: &str) -> Option<SocketAddr> {
+        let ip = self.checked(ip, |text| {
+            let text = text.trim_matches(['[', ']']);
+            let ip = text.parse::<IpAddr>();
+            ip.map(Some).map_err(|_| "is no IP address".to_owned())
+        });
+        let port = self.checked(port, |text| {
+            text.parse().map_err(|_| "must be a port, or 0".to_owned())
+        });
+        ip.filter(|_| port != 0).map(|ip| SocketAddr::new(ip, port))
     }
 }

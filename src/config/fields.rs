@@ -1,30 +1,9 @@
-//! Every field of a KubeletConfiguration v1beta1 of kubelet 1.36, as data.
-
-/// Fields that mean what they mean in a kubelet.
-pub(super) const HONOURED: &[&str] = &[
-    "staticPodPath",
-    "fileCheckFrequency",
-    "staticPodURL",
-    "staticPodURLHeader",
-    "httpCheckFrequency",
-    "healthzPort",
-    "healthzBindAddress",
-    "readOnlyPort",
-    "address",
-    "clusterDNS",
-    "clusterDomain",
-    "resolvConf",
-    "containerLogMaxSize",
-    "containerLogMaxFiles",
-    "podLogsDir",
-    "podPidsLimit",
-    "crashLoopBackOff",
-];
+//! The fields of a KubeletConfiguration v1beta1 of kubelet 1.36 that are not in `table`, as data.
 
 /// Fields that ask for what this version does not do.
 pub(super) const NOT_YET: &[&str] = &["seccompDefault"];
 
-/// Fields that mean nothing here.
+/// Fields that mean nothing here, with all that is below them.
 pub(super) const POINTLESS: &str = "enableServer syncFrequency port tlsCertFile \
     tlsPrivateKeyFile tlsCipherSuites tlsMinVersion tlsCurvePreferences rotateCertificates serverTLSBootstrap \
     authentication authorization registryPullQPS registryBurst eventRecordQPS eventBurst enableDebuggingHandlers \
@@ -40,9 +19,10 @@ pub(super) const POINTLESS: &str = "enableServer syncFrequency port tlsCertFile 
     makeIPTablesUtilChains iptablesMasqueradeBit iptablesDropBit featureGates failSwapOn memorySwap \
     containerLogMaxWorkers containerLogMonitorInterval configMapAndSecretChangeDetectionStrategy systemReserved \
     kubeReserved reservedSystemCPUs showHiddenMetricsForVersion systemReservedCgroup kubeReservedCgroup \
-    enforceNodeAllocatable allowedUnsafeSysctls volumePluginDir providerID kernelMemcgNotification logging \
+    enforceNodeAllocatable allowedUnsafeSysctls volumePluginDir providerID kernelMemcgNotification \
+    logging.format logging.flushFrequency logging.vmodule logging.options \
     enableSystemLogHandler enableSystemLogQuery shutdownGracePeriod shutdownGracePeriodCriticalPods \
     shutdownGracePeriodByPodPriority reservedMemory enableProfilingHandler enableDebugFlagsHandler memoryThrottlingFactor \
-    memoryReservationPolicy registerWithTaints registerNode tracing localStorageCapacityIsolation \
+    memoryReservationPolicy tracing localStorageCapacityIsolation \
     containerRuntimeEndpoint imageServiceEndpoint failCgroupV1 userNamespaces imagePullCredentialsVerificationPolicy \
     preloadedImagesVerificationAllowlist";

@@ -1,160 +1,208 @@
-//! The KubeletConfiguration file.
+//! One file of settings: a KubeletConfiguration, or a drop-in, which is written like one.
 
-use std::collections::BTreeMap;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
-use serde_json::Value;
+use serde_json::{Map, Value};
 
 use super::fields;
+use super::table::{Form, ROWS, Row};
+use crate::pod::{Problem, read_document};
 use crate::sys::files;
 use crate::sys::nearest;
 
 /// A configuration file larger than this is something else.
 const FILE_BYTES_MAX: usize = 1 << 20;
 
-/// Fields that are numbers.
-const NUMBERS: [&str; 4] = [
-    "containerLogMaxFiles",
-    "healthzPort",
-    "readOnlyPort",
-    "podPidsLimit",
-];
-
-/// What the file says, by field; a field below another with a dot between.
-#[derive(Clone, Debug, Default, PartialEq)]
-pub(super) struct FileSettings {
-    /// Scalars as text, lists with commas between.
-    pub(super) text: BTreeMap<String, String>,
+/// A file that could be read; what is wrong with its fields is among its problems.
+pub(super) struct File {
+    /// Where it is.
+    pub(super) path: PathBuf,
+    /// What it says, in no order: the field, and its line.
+    pub(super) said: Vec<(String, Option<u32>, Said)>,
+    /// Fields without effect.
+    pub(super) warnings: Vec<String>,
+    /// Everything that is wrong, each with the file's path.
+    pub(super) problems: Vec<String>,
 }
 
-/// Reads the file; also gives what to warn of.
-pub(super) fn read(path: &Path) -> Result<(FileSettings, Vec<String>), Vec<String>> {
-    let one = |text: String| vec![format!("--config={}: {text}", path.display())];
+/// What a file says of one field.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) enum Said {
+    /// Back to the default, also for all fields below this one.
+    Nothing,
+    /// The value as it would be typed.
+    Text(String),
+    /// Header lines by their name; of several files they are merged. `None` takes one away.
+    Headers(Vec<(String, Option<Vec<String>>)>),
+}
+
+/// Reads one file.
+///
+/// # Errors
+/// It is no such file at all, in words that begin with its path.
+pub(super) fn read(path: &Path) -> Result<File, String> {
+    let wrong = |text: &str| format!("{}: {text}", path.display());
     if path.is_dir() {
-        return Err(one(
-            "is a directory; give manifests with --pod-manifest-path, --config is a KubeletConfiguration file".into(),
+        return Err(wrong(
+            "is a directory; give manifests with --pod-manifest-path and drop-ins with --config-dir, --config is a \
+             KubeletConfiguration file",
         ));
     }
-    let bytes = files::read_bounded(path, FILE_BYTES_MAX).map_err(|e| one(e.said().to_owned()))?;
-    let root: Value =
-        serde_yaml::from_slice(&bytes).map_err(|e| one(format!("is no YAML or JSON: {e}")))?;
-    let Value::Object(fields) = root else {
-        return Err(one(
-            "is empty; it should be a KubeletConfiguration".to_owned()
-        ));
+    let bytes = files::read_bounded(path, FILE_BYTES_MAX).map_err(|e| wrong(e.said()))?;
+    let mut document = read_document(&bytes).map_err(|problem| {
+        // The other advice is about pods.
+        let line = problem
+            .line
+            .map_or(String::new(), |line| format!("{line}: "));
+        format!("{}:{line} {}", path.display(), problem.text)
+    })?;
+    let Value::Object(fields) = document.take() else {
+        return Err(wrong("is empty; it should be a KubeletConfiguration"));
     };
     let mut reader = Reader {
         path,
-        settings: FileSettings::default(),
+        said: Vec::new(),
         warnings: Vec::new(),
         problems: Vec::new(),
     };
     reader.expect_kind(&fields);
     for (name, value) in &fields {
-        if !matches!(name.as_str(), "apiVersion" | "kind") && !value.is_null() {
+        if !matches!(name.as_str(), "apiVersion" | "kind") {
             reader.field(name, value);
         }
     }
-    if reader.problems.is_empty() {
-        Ok((reader.settings, reader.warnings))
-    } else {
-        Err(reader.problems)
-    }
+    let line = |path: &str| document.line(path);
+    let mut problems = reader.problems;
+    problems.sort_by_key(|problem| line(&problem.path));
+    let told = |problem: &Problem| {
+        let line = line(&problem.path).map_or(String::new(), |line| format!(":{line}"));
+        let Problem {
+            path: field, text, ..
+        } = problem;
+        format!("{}{line}: {field}: {text}", path.display())
+    };
+    let said = reader.said.into_iter();
+    Ok(File {
+        path: path.to_owned(),
+        said: said
+            .map(|(field, said)| (field.clone(), line(&field), said))
+            .collect(),
+        warnings: reader.warnings,
+        problems: problems.iter().map(told).collect(),
+    })
 }
 
 struct Reader<'a> {
     path: &'a Path,
-    settings: FileSettings,
+    said: Vec<(String, Said)>,
     warnings: Vec<String>,
-    problems: Vec<String>,
+    problems: Vec<Problem>,
 }
 
 impl Reader<'_> {
-    fn problem(&mut self, text: &str) {
-        let path = self.path.display();
-        self.problems.push(format!("--config={path}: {text}"));
+    fn problem(&mut self, field: &str, text: impl Into<String>) {
+        self.problems.push(Problem::new(field, text));
     }
 
-    fn expect_kind(&mut self, fields: &serde_json::Map<String, Value>) {
+    fn expect_kind(&mut self, fields: &Map<String, Value>) {
         let wanted = [
             ("apiVersion", "kubelet.config.k8s.io/v1beta1"),
             ("kind", "KubeletConfiguration"),
         ];
         for (name, wanted) in wanted {
-            if fields.get(name).and_then(Value::as_str) != Some(wanted) {
-                self.problem(&format!("{name} must be {wanted}"));
+            match fields.get(name).and_then(Value::as_str) {
+                Some(word) if word == wanted => {}
+                Some(word) => {
+                    let word: String = word.chars().take(100).collect();
+                    self.problem(name, format!("is {word:?}; it must be {wanted}"));
+                }
+                None => self.problem(name, format!("is missing; write {name}: {wanted}")),
             }
         }
     }
 
-    fn field(&mut self, name: &str, value: &Value) {
-        let pointless = || fields::POINTLESS.split_whitespace();
-        if name == "crashLoopBackOff" {
-            self.crash_loop(value);
-        } else if fields::HONOURED.contains(&name) {
-            self.honoured(name, value);
-        } else if fields::NOT_YET.contains(&name) {
-            let off =
-                matches!(value, Value::Bool(false)) || value == 0 || value == "" || is_empty(value);
-            if !off {
-                self.problem(&format!("{name} is not in this version yet; take it out"));
-            }
-        } else if pointless().any(|known| known == name) {
-            let path = self.path.display();
-            self.warnings
-                .push(format!("{name} in {path} has no effect in staticlet"));
-        } else {
-            let known = fields::HONOURED.iter().chain(fields::NOT_YET).copied();
-            let hint = nearest(name, known.chain(pointless()));
-            let hint = hint.map_or(String::new(), |near| format!("; did you mean {near}?"));
-            self.problem(&format!("unknown field {name}{hint}"));
-        }
-    }
-
-    fn crash_loop(&mut self, value: &Value) {
-        let Value::Object(fields) = value else {
-            return self.problem("crashLoopBackOff must be an object");
+    /// Takes in one field, by its whole path.
+    fn field(&mut self, path: &str, value: &Value) {
+        let below = format!("{path}.");
+        let known = || {
+            let rows = ROWS.iter().map(|row| row.field);
+            let rows = rows.filter(|field| !field.is_empty());
+            rows.chain(fields::NOT_YET.iter().copied())
+                .chain(fields::POINTLESS.split_whitespace())
         };
-        for (name, value) in fields {
-            if name == "maxContainerRestartPeriod" {
-                self.honoured("crashLoopBackOff.maxContainerRestartPeriod", value);
-            } else {
-                self.problem(&format!("unknown field crashLoopBackOff.{name}"));
-            }
+        if let Some(row) = ROWS.iter().find(|row| row.field == path) {
+            return self.honoured(row, value);
         }
+        if fields::POINTLESS
+            .split_whitespace()
+            .any(|known| known == path)
+        {
+            if !value.is_null() {
+                let file = self.path.display();
+                self.warnings
+                    .push(format!("{path} in {file} has no effect in staticlet"));
+            }
+            return;
+        }
+        if fields::NOT_YET.contains(&path) {
+            let off =
+                matches!(value, Value::Bool(false) | Value::Null) || value == 0 || value == "";
+            if !off {
+                self.problem(path, "is not in this version yet; take it out");
+            }
+            return;
+        }
+        if known().any(|field| field.starts_with(&below)) {
+            match value {
+                Value::Object(fields) => fields
+                    .iter()
+                    .for_each(|(name, value)| self.field(&format!("{below}{name}"), value)),
+                Value::Null => self.said.push((path.to_owned(), Said::Nothing)),
+                Value::Bool(_) | Value::Number(_) | Value::String(_) | Value::Array(_) => {
+                    self.problem(path, "must be an object");
+                }
+            }
+            return;
+        }
+        let near = known().flat_map(heads);
+        let hint = nearest(
+            path,
+            near.filter(|near| near.contains('.') == path.contains('.')),
+        );
+        let hint = hint.map_or(String::new(), |near| format!("; did you mean {near}?"));
+        self.problem(path, format!("unknown field{hint}"));
     }
 
-    fn honoured(&mut self, name: &str, value: &Value) {
-        let text = match (name, value) {
-            ("clusterDNS", Value::Array(list)) => {
-                let texts: Option<Vec<&str>> = list.iter().map(Value::as_str).collect();
-                texts.map(|texts| texts.join(","))
+    fn honoured(&mut self, row: &Row, value: &Value) {
+        let said = match (row.form, value) {
+            (_, Value::Null) => Some(Said::Nothing),
+            // A default that is written out as empty is no setting.
+            (Form::Text | Form::Path, Value::String(text)) if text.is_empty() => {
+                Some(Said::Nothing)
             }
-            ("clusterDNS", _) => None,
-            ("staticPodURLHeader", Value::Object(map)) => headers(map),
-            ("staticPodURLHeader", _) => None,
-            (name, Value::Number(number)) if NUMBERS.contains(&name) => Some(number.to_string()),
-            (name, _) if NUMBERS.contains(&name) => None,
-            ("staticPodPath" | "resolvConf" | "podLogsDir", Value::String(text)) => {
-                Some(self.beside_file(text))
+            (Form::Text, Value::String(text)) => Some(Said::Text(text.clone())),
+            (Form::Path | Form::PathOrEmpty, Value::String(text)) => {
+                Some(Said::Text(self.beside_file(text)))
             }
-            (_, Value::String(text)) => Some(text.clone()),
+            (Form::Number, Value::Number(number)) => Some(Said::Text(number.to_string())),
+            (Form::Bool, Value::Bool(switch)) => Some(Said::Text(switch.to_string())),
+            (Form::List, Value::Array(list)) => list_text(list).map(Said::Text),
+            (Form::Headers, Value::Object(map)) => headers(map).map(Said::Headers),
+            (Form::Taints, Value::Array(list)) => taints(list).map(Said::Text),
             (_, _) => None,
         };
-        match text {
-            // A default that is written out as zero is no setting.
-            Some(text) if text.is_empty() && name != "resolvConf" => {}
-            Some(text) => {
-                self.settings.text.insert(name.to_owned(), text);
-            }
+        match said {
+            Some(said) => self.said.push((row.field.to_owned(), said)),
             None => {
-                let wanted = match name {
-                    "staticPodURLHeader" => "a map from names to lists of strings",
-                    "clusterDNS" => "a list of addresses",
-                    name if NUMBERS.contains(&name) => "a number",
-                    _ => "a string",
+                let wanted = match row.form {
+                    Form::Text | Form::Path | Form::PathOrEmpty => "a string",
+                    Form::Number => "a number",
+                    Form::Bool => "true or false",
+                    Form::List => "a list of strings",
+                    Form::Headers => "a map from names to lists of strings",
+                    Form::Taints => "a list of taints, each with key, value and effect",
                 };
-                self.problem(&format!("{name} must be {wanted}"));
+                self.problem(row.field, format!("must be {wanted}"));
             }
         }
     }
@@ -169,17 +217,44 @@ impl Reader<'_> {
     }
 }
 
-/// One line for each header, which none can hold inside.
-fn headers(map: &serde_json::Map<String, Value>) -> Option<String> {
-    let mut lines = Vec::new();
-    for (name, values) in map {
-        for value in values.as_array()? {
-            lines.push(format!("{name}:{}", value.as_str()?));
-        }
-    }
-    Some(lines.join("\n"))
+/// `a.b` is meant by `a` as well.
+fn heads(field: &'static str) -> [&'static str; 2] {
+    [field.split('.').next().unwrap_or(field), field]
 }
 
-fn is_empty(value: &Value) -> bool {
-    value.as_object().is_some_and(serde_json::Map::is_empty)
+fn list_text(list: &[Value]) -> Option<String> {
+    let texts: Option<Vec<&str>> = list.iter().map(Value::as_str).collect();
+    Some(texts?.join(","))
+}
+
+fn headers(map: &Map<String, Value>) -> Option<Vec<(String, Option<Vec<String>>)>> {
+    let one = |(name, values): (&String, &Value)| {
+        if values.is_null() {
+            return Some((name.clone(), None));
+        }
+        // One that holds the end of a line would be two headers.
+        let plain = |text: &&str| !text.contains(['\r', '\n']);
+        let one = |value: &Value| value.as_str().filter(plain).map(str::to_owned);
+        let values: Option<Vec<String>> = values.as_array()?.iter().map(one).collect();
+        Some((name.clone(), Some(values?)))
+    };
+    map.iter().map(one).collect()
+}
+
+/// As the flag has them: `key=value:effect`.
+fn taints(list: &[Value]) -> Option<String> {
+    let one = |taint: &Value| {
+        let fields = taint.as_object()?;
+        let known = ["key", "value", "effect", "timeAdded"];
+        let word = |name: &str| match fields.get(name) {
+            Some(Value::String(text)) => Some(text.as_str()),
+            Some(Value::Null) | None => Some(""),
+            Some(_) => None,
+        };
+        let is_known = fields.keys().all(|name| known.contains(&name.as_str()));
+        let (key, value, effect) = (word("key")?, word("value")?, word("effect")?);
+        is_known.then(|| format!("{key}={value}:{effect}"))
+    };
+    let texts: Option<Vec<String>> = list.iter().map(one).collect();
+    Some(texts?.join(","))
 }

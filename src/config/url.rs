@@ -1,12 +1,8 @@
 //! The manifest URL and what goes with it.
 
-use std::time::Duration;
-
-use super::{Given, values};
+use super::Given;
+use super::given::Looked;
 use crate::sources::{UrlSettings, UrlTrust, shown_url};
-
-/// As in the kubelet.
-const HTTP_CHECK: Duration = Duration::from_secs(20);
 
 /// More headers than this are a mistake.
 const HEADERS_MAX: usize = 100;
@@ -14,15 +10,14 @@ const HEADERS_MAX: usize = 100;
 impl Given<'_> {
     /// The URL, if one is given.
     pub(super) fn manifest_url(&mut self) -> Option<UrlSettings> {
-        let check = self.http_check();
+        let check = self.frequency("http-check-frequency");
         let headers = self.headers();
         let trust = self.trust();
-        let (name, url) = self.either("manifest-url", "staticPodURL")?;
-        if url.is_empty() {
-            return None;
-        }
+        let Looked { name, text, .. } = self.look("manifest-url");
+        let url = Some(text).filter(|url| !url.is_empty())?;
+        let shown = shown_url(&url);
+        self.shows("manifest-url", &shown, None);
         if let Err(why) = is_url(&url) {
-            let shown = shown_url(&url);
             self.problems.push(format!("{name}={shown}: {why}"));
         }
         Some(UrlSettings {
@@ -33,27 +28,15 @@ impl Given<'_> {
         })
     }
 
-    fn http_check(&mut self) -> Duration {
-        let names = ("http-check-frequency", "httpCheckFrequency");
-        self.checked(names, HTTP_CHECK, |text| match values::duration(text)? {
-            Duration::ZERO => Ok(HTTP_CHECK),
-            time if time < Duration::from_millis(100) => Err("the least is 100ms".to_owned()),
-            time => Ok(time),
-        })
-    }
-
     fn trust(&mut self) -> UrlTrust {
-        let file = |given: &Self, flag: &str| {
-            let path = given.flag(flag).filter(|path| !path.is_empty());
-            path.map(str::to_owned)
-        };
-        let certificate = file(self, "manifest-url-client-cert");
-        let key = file(self, "manifest-url-client-key");
+        let ca_file = self.text("manifest-url-ca-file");
+        let certificate = self.text("manifest-url-client-cert");
+        let key = self.text("manifest-url-client-key");
         if key.is_some() && certificate.is_none() {
             let text = "--manifest-url-client-key needs a --manifest-url-client-cert";
             self.problems.push(text.to_owned());
         }
-        let sha256 = self.checked(("manifest-url-sha256", ""), None, |text| {
+        let sha256 = self.checked("manifest-url-sha256", |text| {
             let hex = text.strip_prefix("sha256:").unwrap_or(text).to_lowercase();
             match hex.len() {
                 0 => Ok(None),
@@ -62,7 +45,7 @@ impl Given<'_> {
             }
         });
         UrlTrust {
-            ca_file: file(self, "manifest-url-ca-file"),
+            ca_file,
             // A combined file is usual.
             identity: certificate.map(|path| (path.clone(), key.unwrap_or(path))),
             sha256,
@@ -71,10 +54,12 @@ impl Given<'_> {
 
     /// Flags are `Key:value,Key:value`, and take the place of those in the file; no value is ever shown.
     fn headers(&mut self) -> Vec<(String, String)> {
-        let Some((name, text)) = self.either("manifest-url-header", "staticPodURLHeader") else {
-            return Vec::new();
-        };
-        let separator = if name.starts_with("--") { ',' } else { '\n' };
+        let Looked {
+            name,
+            text,
+            is_flag,
+        } = self.look("manifest-url-header");
+        let separator = if is_flag { ',' } else { '\n' };
         let mut headers = Vec::new();
         for pair in text.split(separator).filter(|pair| !pair.trim().is_empty()) {
             let plain = |text: &str| text.bytes().all(|byte| byte == b'\t' || byte >= 0x20);
@@ -92,6 +77,11 @@ impl Given<'_> {
             self.problems
                 .push(format!("{name}: more than {HEADERS_MAX} headers"));
         }
+        let shown: Vec<String> = headers
+            .iter()
+            .map(|(key, _)| format!("{key}:..."))
+            .collect();
+        self.shows("manifest-url-header", &shown.join(","), None);
         headers
     }
 }

@@ -39,6 +39,19 @@ pub(super) fn duration(text: &str) -> Result<Duration, String> {
     Duration::try_from_secs_f64(seconds).map_err(|_| wrong())
 }
 
+/// `true` or `false`.
+pub(super) fn switch(text: &str) -> Result<bool, String> {
+    text.parse().map_err(|_| "must be true or false".to_owned())
+}
+
+/// How much is logged.
+pub(super) fn level(text: &str) -> Result<u8, String> {
+    match text.parse() {
+        Ok(level) if level <= 10 => Ok(level),
+        Ok(_) | Err(_) => Err("must be a level from 0 to 10".to_owned()),
+    }
+}
+
 /// A quantity of bytes: `10Mi`, `1000000`, `1M`, `1Gi`.
 pub(super) fn bytes(text: &str) -> Result<u64, String> {
     let wrong = || "is no size; write it as 10Mi".to_owned();

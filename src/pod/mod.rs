@@ -35,6 +35,7 @@ pub use problem::Problem;
 pub use read::read;
 pub use resources::pod_resources;
 pub use table::{FieldRow, field_table};
+pub use tree::{Document, read as read_document};
 
 use k8s_openapi::api::core::v1::Pod;
 use serde::{Deserialize, Serialize};

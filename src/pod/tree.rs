@@ -17,22 +17,30 @@ const DOCUMENTS_MAX: usize = 16;
 
 /// One document.
 #[derive(Debug, Default)]
-pub(super) struct Document<'a> {
+pub struct Document<'a> {
     pub(super) value: Value,
     mark: Mark,
     text: &'a str,
 }
 
 impl Document<'_> {
+    /// Takes the tree out.
+    pub fn take(&mut self) -> Value {
+        std::mem::take(&mut self.value)
+    }
+
     /// The line of a field, or of the nearest above it that is there.
-    pub(super) fn line(&self, path: &str) -> Option<u32> {
+    pub fn line(&self, path: &str) -> Option<u32> {
         let at = self.mark.find(path)?;
         Some(line_of(self.text, at))
     }
 }
 
-/// The one document of a manifest. JSON when it begins with `{`, else YAML.
-pub(super) fn read(bytes: &[u8]) -> Result<Document<'_>, Problem> {
+/// The one document of a file. JSON when it begins with `{`, else YAML.
+///
+/// # Errors
+/// It is too large, cannot be read, or is several.
+pub fn read(bytes: &[u8]) -> Result<Document<'_>, Problem> {
     let text = text(bytes)?;
     let mut documents = parse(text, DOCUMENTS_MAX, 2)?;
     if documents.len() > 1 {

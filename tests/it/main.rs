@@ -16,6 +16,7 @@ mod apiserver;
 mod captures;
 mod check;
 mod cli;
+mod config;
 mod converge;
 mod decide;
 mod golden;

@@ -3,6 +3,7 @@
 
 pub mod apiserver;
 pub mod listener;
+pub mod scratch;
 pub mod source;
 pub mod tls;
 pub mod toy;

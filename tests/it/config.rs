@@ -1,0 +1,229 @@
+//! Settings from files, drop-ins and flags: who wins, and what is said of what is wrong.
+
+use std::collections::BTreeSet;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use staticlet::cli::{Command, RunFlags, help, parse};
+use staticlet::config::{Effective, Settings, Whence, settings};
+
+use crate::support::scratch::Scratch;
+
+const HEAD: &str = "apiVersion: kubelet.config.k8s.io/v1beta1\nkind: KubeletConfiguration\n";
+
+fn flags(line: &str) -> RunFlags {
+    match parse(line.split_whitespace().map(Into::into)) {
+        Ok(Command::Run(flags)) => flags,
+        other => panic!("{line}: {other:?}"),
+    }
+}
+
+/// A directory with `kubelet.yaml` and `conf.d`.
+struct Files(Scratch);
+
+impl Files {
+    fn new(config: &str, dropins: &[(&str, &str)]) -> Files {
+        let dir = Scratch::new();
+        std::fs::create_dir(dir.path().join("conf.d")).unwrap();
+        dir.put("kubelet.yaml", &format!("{HEAD}{config}"));
+        for (name, text) in dropins {
+            dir.put(&format!("conf.d/{name}"), text);
+        }
+        Files(dir)
+    }
+
+    fn path(&self, name: &str) -> PathBuf {
+        self.0.path().join(name)
+    }
+
+    fn set(&self, more: &str) -> Result<Settings, Vec<String>> {
+        let dir = self.0.path().display();
+        let line = format!(
+            "--hostname-override=n --config={dir}/kubelet.yaml --config-dir={dir}/conf.d {more}"
+        );
+        settings(&flags(&line), None)
+    }
+}
+
+fn one<'a>(settings: &'a Settings, name: &str) -> &'a Effective {
+    let mut all = settings.effective.iter();
+    all.find(|one| one.name() == name).unwrap()
+}
+
+#[test]
+fn every_flag_and_no_other_is_a_setting() {
+    let set = settings(&flags("--hostname-override=n"), None).unwrap();
+    let shown: BTreeSet<&str> = set.effective.iter().map(|one| one.flag).collect();
+    let text = help();
+    let told = text.lines().filter_map(|line| line.strip_prefix("  --"));
+    let told = told.map(|line| line.split(['=', ' ']).next().unwrap());
+    let told: BTreeSet<&str> = told
+        .filter(|flag| *flag != "version")
+        .chain(["v", ""])
+        .collect();
+    assert_eq!(shown, told);
+    let names: BTreeSet<String> = set.effective.iter().map(Effective::name).collect();
+    assert_eq!(names.len(), set.effective.len(), "each once");
+    // The clock of a default is that of the kubelet.
+    assert_eq!(set.file_check, Duration::from_secs(20));
+    assert_eq!(set.node.root_dir, "/var/lib/staticlet");
+    assert_eq!(set.node.run_dir, staticlet::cli::RUN_DIR);
+    assert_eq!(set.node.docker_socket, "/var/run/docker.sock");
+    assert_eq!(set.node.log_bytes_max, 10 << 20);
+    assert_eq!(set.node.crash_wait_max_seconds, 300);
+    assert_eq!(set.doors.len(), 1);
+}
+
+#[test]
+fn drop_ins_win_in_the_order_of_their_names_and_flags_over_them() {
+    let last = format!("{HEAD}containerLogMaxFiles: 9\n");
+    let files = Files::new(
+        "staticPodPath: m\nfileCheckFrequency: 1m\ncontainerLogMaxFiles: 3\nclusterDNS: [10.0.0.1, 10.0.0.2]\n\
+         logging: {verbosity: 4}\ncrashLoopBackOff: {maxContainerRestartPeriod: 60s}\n",
+        &[
+            ("90-last.conf", &last),
+            (
+                "10-first.conf",
+                &format!("{HEAD}containerLogMaxFiles: 7\nclusterDNS: [10.0.0.3]\n"),
+            ),
+            (
+                "20-dir/a.conf",
+                &format!("{HEAD}staticPodPath: beside\nlogging: null\n"),
+            ),
+            (
+                "15-json.conf",
+                "{\"apiVersion\": \"kubelet.config.k8s.io/v1beta1\", \
+                \"kind\": \"KubeletConfiguration\", \"fileCheckFrequency\": null, \"registerNode\": false, \
+                \"registerWithTaints\": [{\"key\": \"a\", \"effect\": \"NoSchedule\"}]}",
+            ),
+            ("30-not.yaml", "not: read"),
+        ],
+    );
+    let set = files.set("--kubeconfig=/k").unwrap();
+    assert_eq!(set.node.log_files_max, 9);
+    // A list takes the place of the one before.
+    assert_eq!(set.node.cluster_dns, ["10.0.0.3"]);
+    assert_eq!(set.file_check, Duration::from_secs(20));
+    assert_eq!(set.verbosity, 0);
+    assert_eq!(set.node.crash_wait_max_seconds, 60);
+    assert_eq!(set.manifest_path, Some(files.path("conf.d/20-dir/beside")));
+    assert_eq!(set.api.as_ref().unwrap().register, None);
+    let from = |name: &str| one(&set, name).whence.clone();
+    let dropin = |name: &str| Whence::Files(vec![files.path("conf.d").join(name)]);
+    assert_eq!(from("--container-log-max-files"), dropin("90-last.conf"));
+    assert_eq!(from("--cluster-dns"), dropin("10-first.conf"));
+    assert_eq!(from("--register-with-taints"), dropin("15-json.conf"));
+    assert_eq!(one(&set, "--register-with-taints").value, "a=:NoSchedule");
+    assert_eq!(from("--file-check-frequency"), Whence::Default);
+    assert_eq!(
+        from("crashLoopBackOff.maxContainerRestartPeriod"),
+        Whence::Files(vec![files.path("kubelet.yaml")])
+    );
+    let set = files.set("--container-log-max-files=4 -v 2").unwrap();
+    assert_eq!(set.node.log_files_max, 4);
+    assert_eq!(one(&set, "--container-log-max-files").whence, Whence::Flag);
+    assert_eq!(set.verbosity, 2);
+}
+
+#[test]
+fn maps_of_drop_ins_are_merged_and_no_secret_is_shown() {
+    let files = Files::new(
+        "staticPodURL: http://me:key@h/p?token=x\nstaticPodURLHeader: {A: [one, two], B: [three], C: [x]}\n",
+        &[(
+            "1.conf",
+            &format!("{HEAD}staticPodURLHeader: {{B: [four], C: null, D: [five]}}\n"),
+        )],
+    );
+    let set = files.set("").unwrap();
+    let url = set.manifest_url.as_ref().unwrap();
+    let headers: Vec<String> = url
+        .headers
+        .iter()
+        .map(|(k, v)| format!("{k}:{v}"))
+        .collect();
+    assert_eq!(headers, ["A:one", "A:two", "B:four", "D:five"]);
+    let shown = one(&set, "--manifest-url-header");
+    assert_eq!(shown.value, "A:...,A:...,B:...,D:...");
+    let both = vec![files.path("kubelet.yaml"), files.path("conf.d/1.conf")];
+    assert_eq!(shown.whence, Whence::Files(both));
+    assert_eq!(one(&set, "--manifest-url").value, "http://h/p?...");
+    // A changed secret is a change all the same.
+    let other = Files::new("staticPodURL: http://me:key@h/p?token=y\n", &[])
+        .set("")
+        .unwrap();
+    let names: Vec<String> = set.differences(&other).map(|(old, _)| old.name()).collect();
+    assert!(names.contains(&"--manifest-url".to_owned()), "{names:?}");
+}
+
+#[test]
+fn everything_wrong_in_all_files_is_told_at_once_by_file_line_and_field() {
+    let files = Files::new(
+        "fileCheckFrequency: 5\ncontainerLogMaxFiles: 1\nstaticPodPth: /a\ncrashLoopBackOff: {max: 1s}\nfailSwapOn: false\n",
+        &[
+            ("1.conf", "readOnlyPort: 0\n"),
+            (
+                "2.conf",
+                &format!("{HEAD}clusterDNS: 10.0.0.1\nseccompDefault: true\nhealthzPort: 99999\n"),
+            ),
+            ("3.conf", ""),
+            ("4.conf", "a: [\n"),
+        ],
+    );
+    let said = files.set("").unwrap_err();
+    let dir = files.0.path().display().to_string();
+    let said: Vec<String> = said.iter().map(|text| text.replace(&dir, "DIR")).collect();
+    let wanted = [
+        "DIR/kubelet.yaml:3: fileCheckFrequency: must be a string",
+        "DIR/kubelet.yaml:5: staticPodPth: unknown field; did you mean staticPodPath?",
+        "DIR/kubelet.yaml:6: crashLoopBackOff.max: unknown field",
+        "DIR/conf.d/1.conf:1: apiVersion: is missing; write apiVersion: kubelet.config.k8s.io/v1beta1",
+        "DIR/conf.d/1.conf:1: kind: is missing; write kind: KubeletConfiguration",
+        "DIR/conf.d/2.conf:3: clusterDNS: must be a list of strings",
+        "DIR/conf.d/2.conf:4: seccompDefault: is not in this version yet; take it out",
+        "--config-dir: DIR/conf.d/3.conf: is empty; it should be a KubeletConfiguration",
+        "DIR/kubelet.yaml:4: containerLogMaxFiles=1: must be a number, at least 2",
+        "DIR/conf.d/2.conf:5: healthzPort=99999: must be a port, or 0",
+    ];
+    for line in wanted {
+        assert!(said.contains(&line.to_owned()), "{line}\nnot in {said:#?}");
+    }
+    let broken = said.iter().find(|text| text.contains("4.conf")).unwrap();
+    assert!(
+        broken.starts_with("--config-dir: DIR/conf.d/4.conf:"),
+        "{broken}"
+    );
+    assert_eq!(said.len(), wanted.len() + 1, "{said:#?}");
+}
+
+#[test]
+fn a_drop_in_directory_that_is_not_there_is_an_error_and_one_alone_is_enough() {
+    let said = settings(
+        &flags("--hostname-override=n --config-dir=/nosuch/conf.d"),
+        None,
+    )
+    .unwrap_err();
+    assert_eq!(
+        said,
+        [
+            "--config-dir=/nosuch/conf.d: read directory /nosuch/conf.d: No such file or directory (os error 2)"
+        ]
+    );
+    let files = Files::new(
+        "",
+        &[("1.conf", &format!("{HEAD}staticPodPath: /m\nmaxPods: 3\n"))],
+    );
+    let line = format!(
+        "--hostname-override=n --config-dir={}",
+        files.path("conf.d").display()
+    );
+    let set = settings(&flags(&line), None).unwrap();
+    assert_eq!(set.manifest_path, Some(PathBuf::from("/m")));
+    let file = files.path("conf.d/1.conf");
+    assert_eq!(
+        set.warnings,
+        [format!(
+            "maxPods in {} has no effect in staticlet",
+            file.display()
+        )]
+    );
+}
