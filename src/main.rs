@@ -8,6 +8,7 @@ use staticlet::commands::{self, Outcome};
 fn main() -> ExitCode {
     let outcome = match cli::parse(std::env::args_os().skip(1)) {
         Ok(Command::Run(flags)) => commands::run(&flags),
+        Ok(Command::Config(flags, output)) => commands::config(&flags, output),
         Ok(Command::Status(flags)) => commands::status(&flags),
         Ok(Command::Check(flags)) => commands::check(&flags),
         Ok(Command::Fields(prefix)) => commands::fields(&prefix),

@@ -7,6 +7,7 @@ staticlet runs Kubernetes static pods on Docker Engine, without a kubelet.
 
   staticlet --pod-manifest-path=/etc/kubelet.d     run the pods of that directory, for ever
   staticlet --config=FILE                          the same, told by a KubeletConfiguration
+  staticlet config [-o text|json] [FLAG...]        the settings that these flags make, and where each was said
   staticlet status [-o table|json] [--run-dir DIR] show them; exit code 0: all are well
   staticlet check [-o text|json] PATH...           what is wrong with manifests, by file, line and field;
                                                    needs neither Docker nor root; - is standard input

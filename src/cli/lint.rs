@@ -2,6 +2,7 @@
 
 use std::ffi::OsString;
 
+use super::run::output_of;
 use super::{Command, Output};
 
 /// The flags of `check`.
@@ -33,15 +34,7 @@ pub(super) fn check(args: Vec<OsString>) -> Result<Command, String> {
         match arg {
             lexopt::Arg::Short('h') | lexopt::Arg::Long("help") => return Ok(Command::Help),
             lexopt::Arg::Short('o') | lexopt::Arg::Long("output") => {
-                let value = parser.value().map_err(text)?;
-                flags.output = match value.to_str() {
-                    Some("json") => Output::Json,
-                    Some("text") => Output::Table,
-                    _ => {
-                        let value = value.to_string_lossy();
-                        return Err(format!("check: -o {value} is neither text nor json"));
-                    }
-                };
+                flags.output = output_of("check", &parser.value().map_err(text)?)?;
             }
             lexopt::Arg::Long("hostname-override" | "hostname_override") => {
                 let value = parser.value().map_err(text)?;

@@ -7,11 +7,11 @@
 mod flags;
 mod help;
 mod lint;
+mod run;
 
 use std::collections::BTreeMap;
 use std::ffi::OsString;
 
-use flags::{Takes, Use};
 pub use help::help;
 pub use lint::CheckFlags;
 
@@ -20,6 +20,8 @@ pub use lint::CheckFlags;
 pub enum Command {
     /// Run the agent.
     Run(RunFlags),
+    /// Print the settings that these flags make.
+    Config(RunFlags, Output),
     /// Print the state of the pods.
     Status(StatusFlags),
     /// Check manifests.
@@ -88,10 +90,11 @@ pub fn parse(args: impl IntoIterator<Item = OsString>) -> Result<Command, Vec<St
             read_only: rest.first().is_some_and(|page| page == "read-only"),
         }),
         Some("pause") => Ok(Command::Pause),
-        Some("run") => run(rest),
+        Some("config") => run::config(rest),
+        Some("run") => run::run(rest),
         Some("help") => Ok(Command::Help),
         Some("version") => Ok(Command::Version),
-        _ => run(args),
+        _ => run::run(args),
     }
 }
 
@@ -131,95 +134,4 @@ fn status(args: Vec<OsString>) -> Result<Command, String> {
         }
     }
     Ok(Command::Status(flags))
-}
-
-fn run(args: Vec<OsString>) -> Result<Command, Vec<String>> {
-    let mut flags = RunFlags::default();
-    let mut problems = Vec::new();
-    let mut parser = lexopt::Parser::from_args(args);
-    loop {
-        let arg = match parser.next() {
-            Ok(Some(arg)) => arg,
-            Ok(None) => break,
-            Err(error) => {
-                problems.push(error.to_string());
-                break;
-            }
-        };
-        match arg {
-            lexopt::Arg::Short('h') | lexopt::Arg::Long("help") => return Ok(Command::Help),
-            lexopt::Arg::Short('V') | lexopt::Arg::Long("version") => return Ok(Command::Version),
-            lexopt::Arg::Short('v') | lexopt::Arg::Long("v") => {
-                let level = parser.value().ok().and_then(|v| v.into_string().ok());
-                match level {
-                    Some(level) => drop(flags.values.insert("v".to_owned(), level)),
-                    None => problems.push("-v needs a level from 0 to 10".to_owned()),
-                }
-            }
-            lexopt::Arg::Long(name) => {
-                let name = name.replace('_', "-");
-                if let Err(problem) = flag(&mut flags, &mut parser, &name) {
-                    problems.push(problem);
-                }
-            }
-            lexopt::Arg::Value(word) => problems.push(format!(
-                "unknown command {:?}; there are status, check and fields, and none at all to run the agent (see --help)",
-                word.to_string_lossy()
-            )),
-            lexopt::Arg::Short(letter) => {
-                problems.push(format!("unknown flag -{letter} (see --help)"));
-            }
-        }
-    }
-    if problems.is_empty() {
-        Ok(Command::Run(flags))
-    } else {
-        Err(problems)
-    }
-}
-
-/// Takes in one long flag with its value.
-fn flag(flags: &mut RunFlags, parser: &mut lexopt::Parser, name: &str) -> Result<(), String> {
-    let Some((meaning, takes)) = flags::known(name) else {
-        let _ = parser.optional_value();
-        let hint = match flags::nearest(name) {
-            Some(near) => format!("; did you mean --{near}?"),
-            None => " (see --help)".to_owned(),
-        };
-        return Err(format!("unknown flag --{name}{hint}"));
-    };
-    let value = match takes {
-        Takes::Value => parser
-            .value()
-            .map_err(|_| format!("--{name} needs a value"))?,
-        Takes::Bool => parser.optional_value().unwrap_or_else(|| "true".into()),
-    };
-    let value = value
-        .into_string()
-        .map_err(|_| format!("--{name}: the value is not UTF-8"))?;
-    if takes == Takes::Bool && !matches!(value.as_str(), "true" | "false") {
-        return Err(format!("--{name}={value} is neither true nor false"));
-    }
-    match meaning {
-        Use::Honoured => {
-            if matches!(name, "cluster-dns" | "manifest-url-header")
-                && let Some(before) = flags.values.get_mut(name)
-            {
-                before.push(',');
-                before.push_str(&value);
-            } else {
-                flags.values.insert(name.to_owned(), value);
-            }
-        }
-        Use::Pointless => flags
-            .warnings
-            .push(format!("--{name} has no effect in staticlet")),
-        Use::NotYet if matches!(value.as_str(), "" | "0" | "false") => {}
-        Use::NotYet => {
-            return Err(format!(
-                "--{name}={value} is not in this version yet; leave the flag away"
-            ));
-        }
-    }
-    Ok(())
 }

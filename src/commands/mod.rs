@@ -3,6 +3,7 @@
 //! IO. Each takes its flags and gives an [`Outcome`], which `main` maps to an exit code.
 
 mod check;
+mod config;
 mod fields;
 pub mod job;
 pub mod pause;
@@ -11,6 +12,7 @@ pub mod serve;
 mod status;
 
 pub use check::check;
+pub use config::config;
 pub use fields::fields;
 pub use run::run;
 pub use status::status;
@@ -64,6 +66,12 @@ pub fn print(text: &str) {
     use std::io::Write;
     let mut out = std::io::stdout().lock();
     let _ = out.write_all(text.as_bytes()).and_then(|()| out.flush());
+}
+
+/// Where dockerd is, by the environment.
+#[allow(clippy::disallowed_methods)] // asked for once, at the start
+pub(crate) fn docker_host() -> Option<String> {
+    std::env::var("DOCKER_HOST").ok()
 }
 
 /// Prints what is wrong with the arguments.

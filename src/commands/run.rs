@@ -4,7 +4,7 @@ use std::io::Write;
 
 use log::{LevelFilter, warn};
 
-use super::{Outcome, complain};
+use super::{Outcome, docker_host, misuse};
 use crate::cli::RunFlags;
 use crate::sys::Notify;
 use crate::{agent, config};
@@ -12,14 +12,11 @@ use crate::{agent, config};
 /// Runs the agent until it is told to end.
 #[allow(clippy::disallowed_methods)] // the one place that may read the environment
 pub fn run(flags: &RunFlags) -> Outcome {
-    let docker_host = std::env::var("DOCKER_HOST").ok();
+    let docker_host = docker_host();
     let to_journal = std::env::var_os("JOURNAL_STREAM").is_some();
     let settings = match config::settings(flags, docker_host.as_deref()) {
         Ok(settings) => settings,
-        Err(problems) => {
-            problems.iter().for_each(|problem| complain(problem));
-            return Outcome::Misuse;
-        }
+        Err(problems) => return misuse(&problems),
     };
     log_to_stderr(settings.verbosity, to_journal);
     for warning in &settings.warnings {

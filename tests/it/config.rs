@@ -227,3 +227,61 @@ fn a_drop_in_directory_that_is_not_there_is_an_error_and_one_alone_is_enough() {
         )]
     );
 }
+
+#[test]
+fn the_command_prints_each_setting_with_its_source() {
+    let files = Files::new(
+        "staticPodPath: /m\nmaxPods: 3\n",
+        &[("1.conf", &format!("{HEAD}containerLogMaxFiles: 7\n"))],
+    );
+    let line = "config --config=kubelet.yaml --config-dir=conf.d --file-check-frequency=5s --hostname-override=N1";
+    let (text, said, code) = files.0.typed(line);
+    assert_eq!((said.as_str(), code), ("", 0));
+    let row = |name: &str| {
+        let mut rows = text.lines();
+        let row = rows
+            .find(|row| row.starts_with(&format!("{name} ")))
+            .unwrap();
+        row.split_whitespace()
+            .skip(1)
+            .map(str::to_owned)
+            .collect::<Vec<_>>()
+    };
+    let file = |name: &str| files.path(name).display().to_string();
+    assert_eq!(
+        row("--pod-manifest-path"),
+        ["/m".to_owned(), file("kubelet.yaml")]
+    );
+    assert_eq!(
+        row("--container-log-max-files"),
+        ["7".to_owned(), file("conf.d/1.conf")]
+    );
+    assert_eq!(row("--file-check-frequency"), ["5s", "flag"]);
+    assert_eq!(row("--hostname-override"), ["n1", "flag"]);
+    assert_eq!(row("--root-dir"), ["/var/lib/staticlet", "default"]);
+    assert_eq!(row("--manifest-url"), ["-", "default"]);
+    assert!(text.ends_with(&format!(
+        "\nwarning: maxPods in {} has no effect in staticlet\n",
+        file("kubelet.yaml")
+    )));
+
+    let (text, _, code) = files.0.typed(&format!("{line} -o json"));
+    assert_eq!(code, 0);
+    let value: serde_json::Value = serde_json::from_str(&text).unwrap();
+    let settings = value["settings"].as_array().unwrap();
+    let one = settings
+        .iter()
+        .find(|one| one["flag"] == "container-log-max-files")
+        .unwrap();
+    let wanted = serde_json::json!({"flag": "container-log-max-files", "field": "containerLogMaxFiles", "value": "7",
+        "from": "file", "files": [file("conf.d/1.conf")], "changeNeeds": "reload, new containers"});
+    assert_eq!(*one, wanted);
+
+    let (text, said, code) = files.0.typed("config --config=nosuch -v 11");
+    assert_eq!((text.as_str(), code), ("", 100));
+    assert!(
+        said.contains("nosuch: No such file")
+            && said.contains("-v=11: must be a level from 0 to 10"),
+        "{said}"
+    );
+}

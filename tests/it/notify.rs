@@ -92,8 +92,8 @@ fn a_service_manager_hears_of_the_agent() {
         1,
         "{log}"
     );
-    assert!(log.contains("cluster domain"), "{log}");
-    assert!(log.contains("unknown field nonsense"), "{log}");
+    assert!(log.contains("--cluster-domain: b instead of a"), "{log}");
+    assert!(log.contains("nonsense: unknown field"), "{log}");
     let feeds = heard
         .iter()
         .filter(|(_, text)| text.starts_with("WATCHDOG"));
