@@ -15,8 +15,8 @@ use serde::{Deserialize, Serialize};
 
 use crate::pod::{PodKey, PodUid};
 use crate::state::{
-    Before, ContainerId, Desired, JobKey, Memory, Node, Observed, ObservedPod, Refusal, Source,
-    Stranger,
+    ArchiveStatus, Before, ContainerId, ContainerState, Desired, Held, JobKey, Memory, Node,
+    Observed, ObservedPod, Refusal, Source, Stranger,
 };
 use crate::status::{Case, Reason, pod_status, reasons};
 use crate::sys::files::{self, Durable};
@@ -26,7 +26,7 @@ use crate::sys::{Error, Kind, Now, Result, Wall, json};
 const FILE_BYTES_MAX: usize = 512 * 1024 * 1024;
 
 /// Everything that is published.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub struct World<'a> {
     /// What is wanted.
     pub desired: &'a Desired,
@@ -38,6 +38,8 @@ pub struct World<'a> {
     pub node: &'a Node,
     /// Why dockerd could not be looked at; `None` when all is well.
     pub docker_error: Option<&'a str>,
+    /// How the image archives are.
+    pub archives: Vec<ArchiveStatus>,
     /// What came of telling the API server; `None` when there is none.
     pub api: Option<Api<'a>>,
 }
@@ -88,6 +90,9 @@ pub struct Extra {
     /// Why the API server cannot be told anything.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub api_error: Option<String>,
+    /// Image archives.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub archives: Vec<ArchiveStatus>,
     /// By `namespace/name`.
     pub pods: BTreeMap<String, PodExtra>,
     /// Containers that have our label and are not ours.
@@ -268,30 +273,12 @@ impl Publisher {
                 }
             }
         };
-        let mut extra = PodExtra {
+        let extra = PodExtra {
             source: wanted.map(|wanted| wanted.source.clone()),
             reasons: reasons(&case),
             jobs: jobs(world.memory, key),
-            notes: memory
-                .and_then(|memory| memory.note.clone())
-                .into_iter()
-                .collect(),
+            notes: notes(world, &case, goes),
         };
-        if let Some(why) = world.api.and_then(|api| api.troubles.get(key)) {
-            extra
-                .notes
-                .push(format!("the API server does not show it: {why}"));
-        }
-        if wanted.is_none() && !goes && world.desired.complete {
-            let text = "no manifest names it; it stays until every manifest can be used";
-            extra.notes.push(text.to_owned());
-        }
-        let older = |pod: &&ObservedPod| pod.key == *key && pod.uid != *uid;
-        if wanted.is_some() && world.observed.pods.values().any(|pod| older(&pod)) {
-            extra
-                .notes
-                .push("an older version of it has to go first".to_owned());
-        }
         (pod, extra)
     }
 
@@ -343,6 +330,7 @@ impl Publisher {
                     version: world.observed.docker.version.clone(),
                     error: world.docker_error.map(str::to_owned),
                 },
+                archives: world.archives.clone(),
                 api_error: world.api.and_then(|api| api.error).map(str::to_owned),
                 pods,
                 strangers: world.observed.strangers.iter().map(stranger).collect(),
@@ -395,6 +383,33 @@ fn keys(world: &World<'_>) -> BTreeMap<PodKey, PodUid> {
     keys
 }
 
+/// Remarks on a pod; `goes`: it is on its way out.
+fn notes(world: &World<'_>, case: &Case<'_>, goes: bool) -> Vec<String> {
+    let (key, uid) = (case.key, case.uid);
+    let mut notes: Vec<String> = Vec::new();
+    notes.extend(case.memory.and_then(|memory| memory.note.clone()));
+    if let Some(why) = world.api.and_then(|api| api.troubles.get(key)) {
+        notes.push(format!("the API server does not show it: {why}"));
+    }
+    if case.wanted.is_none() && !goes && world.desired.complete {
+        let text = "no manifest names it; it stays until every manifest can be used";
+        notes.push(text.to_owned());
+    }
+    let runs = |there: &ObservedPod| {
+        let mut sandboxes = there.sandboxes.iter();
+        sandboxes.any(|one| matches!(one.state, ContainerState::Running { .. }))
+    };
+    let waits = world.memory.held == Held::Starts && !case.there.is_some_and(runs);
+    if case.wanted.is_some() && waits {
+        notes.push("it starts when image archives have been loaded".to_owned());
+    }
+    let older = |pod: &&ObservedPod| pod.key == *key && pod.uid != *uid;
+    if case.wanted.is_some() && world.observed.pods.values().any(|pod| older(&pod)) {
+        notes.push("an older version of it has to go first".to_owned());
+    }
+    notes
+}
+
 fn jobs(memory: &Memory, key: &PodKey) -> Vec<String> {
     let about = |job: &JobKey| match job {
         JobKey::Pod(of) | JobKey::Pull(of, _) => of == key,
@@ -403,6 +418,7 @@ fn jobs(memory: &Memory, key: &PodKey) -> Vec<String> {
         | JobKey::Events
         | JobKey::Keep
         | JobKey::Fetch
+        | JobKey::Preload
         | JobKey::Mirror
         | JobKey::Watch => false,
     };

@@ -324,7 +324,12 @@ impl Recorder {
 fn pod_of(job: &JobKey) -> Option<&PodKey> {
     match job {
         JobKey::Pod(key) | JobKey::Pull(key, _) | JobKey::Probe(key, ..) => Some(key),
-        JobKey::Events | JobKey::Keep | JobKey::Fetch | JobKey::Mirror | JobKey::Watch => None,
+        JobKey::Events
+        | JobKey::Keep
+        | JobKey::Fetch
+        | JobKey::Preload
+        | JobKey::Mirror
+        | JobKey::Watch => None,
     }
 }
 

@@ -6,6 +6,7 @@
 //! Start reading at [`Agent::turn`].
 
 mod events;
+mod images;
 mod launch;
 mod mirror;
 mod pace;
@@ -26,7 +27,7 @@ use crate::observe::Observer;
 use crate::pod::{PodKey, PodUid};
 use crate::publish::{Api, Publisher, World};
 use crate::serve::Doors;
-use crate::sources::{SourceSettings, Sources};
+use crate::sources::{Preload, SourceSettings, Sources};
 use crate::state::{Desired, Event, JobEnd, JobKey, Memory, Observed};
 use crate::sys::{self, Lock, Mono, Notify, Now, Signal, Signals, files};
 use mirror::{Mirrors, View};
@@ -64,6 +65,7 @@ pub fn run(settings: Settings, notify: Notify, reread: &Reread<'_>) -> sys::Resu
         }
         let mut fds = agent.jobs.fds();
         fds.extend(agent.sources.fds());
+        fds.extend(agent.preload.as_ref().and_then(Preload::fd));
         fds.extend(agent.doors.fds());
         fds.push(signals.fd());
         sys::poll(&fds, until);
@@ -77,6 +79,8 @@ struct Agent {
     settings: Settings,
     limits: Limits,
     sources: Sources,
+    /// The directory of image archives; `None` when none was given.
+    preload: Option<Preload>,
     observer: Observer,
     jobs: Jobs,
     memory: Memory,
@@ -114,6 +118,7 @@ impl Agent {
                 probes: PROBES,
             },
             sources: Sources::new(source_settings(&settings)),
+            preload: images::preload(&settings),
             observer: Observer::new(&settings.node),
             jobs: Jobs::default(),
             memory,
@@ -150,17 +155,20 @@ impl Agent {
             self.read_sources(now);
         }
         self.feed_sources(now);
+        self.feed_images(now);
         let decision = self.think();
         self.publish();
         self.attend();
         self.notify.alive(sys::now().mono);
         self.tell_api(sys::now());
         let wake = decision.wake.map(|wake| wake.at);
+        let is_up = self.docker_error.is_none();
         let due = [
             Some(self.sources.due()),
             Some(self.pace.due()),
             self.jobs.due(),
             self.sources.jobs_due(),
+            self.preload.as_ref().map(|preload| preload.due(is_up)),
             self.doors.due(),
             self.notify.due(),
             self.mirrors.due(),
@@ -176,6 +184,10 @@ impl Agent {
         tell::reread(&self.settings, reread());
         self.notify.ready();
         self.sources.rescan();
+        if let Some(preload) = &mut self.preload {
+            preload.rescan();
+            preload.doubt_all();
+        }
         self.observer.stale(None);
         self.pace.ring();
     }
@@ -242,6 +254,7 @@ impl Agent {
             | JobKey::Events
             | JobKey::Keep
             | JobKey::Fetch
+            | JobKey::Preload
             | JobKey::Mirror
             | JobKey::Watch => None,
         });
@@ -368,6 +381,11 @@ impl Agent {
             memory: &self.memory,
             node: &self.settings.node,
             docker_error: self.docker_error.as_deref(),
+            archives: self
+                .preload
+                .as_ref()
+                .map(Preload::statuses)
+                .unwrap_or_default(),
             api: self.mirrors.is_on().then(|| Api {
                 error: self.mirrors.trouble.as_deref(),
                 troubles: self.mirrors.troubles(),

@@ -11,6 +11,7 @@ use crate::sys::Now;
 impl Agent {
     /// What a job said or how it ended: bells ring, sources and mirrors hear of it, Memory keeps it.
     pub(super) fn take(&mut self, event: Event, now: Now) {
+        self.take_image(&event, now);
         match &event {
             Event::JobSaid {
                 report: Report::Bell { id },
@@ -59,9 +60,9 @@ impl Agent {
                 job: JobKey::Mirror | JobKey::Watch,
                 ..
             } => self.take_mirror(&event, now),
-            // It changes no container.
+            // They change no container.
             Event::JobEnded {
-                job: JobKey::Probe(..),
+                job: JobKey::Probe(..) | JobKey::Preload,
                 ..
             } => {}
             // The last of them: what comes next for its pod waits for this look, and it disturbs nobody.

@@ -82,7 +82,7 @@ impl Teller {
                 warn!(why; "last good manifests cannot be kept");
             }
             // The source tells it.
-            JobKey::Keep | JobKey::Fetch => {}
+            JobKey::Keep | JobKey::Fetch | JobKey::Preload => {}
             JobKey::Mirror | JobKey::Watch => debug!(why; "API server job ended"),
             JobKey::Pod(key) | JobKey::Pull(key, _) | JobKey::Probe(key, ..) => {
                 if self.is_news(&format!("{key} job"), why, now) {
@@ -127,17 +127,26 @@ impl Teller {
         }
     }
 
+    /// What a job says that feeds no pod directly.
+    fn feeder(&mut self, job: &JobKey, report: &Report, now: Now) {
+        #[allow(clippy::wildcard_enum_match_arm)] // the rest is told where it is taken in
+        match (job, report) {
+            (JobKey::Keep, Report::Failed { message, .. })
+                if self.is_news("keep", message, now) =>
+            {
+                warn!(err:% = message; "last good manifests cannot be kept");
+            }
+            (JobKey::Preload, Report::Note { text }) if self.is_news("preload", text, now) => {
+                warn!(err:% = text; "loaded image archive cannot be remembered");
+            }
+            _ => {}
+        }
+    }
+
     fn report(&mut self, job: &JobKey, report: &Report, memory: &Memory, now: Now) {
         let (key, of) = match job {
             JobKey::Events | JobKey::Fetch | JobKey::Mirror | JobKey::Watch => return,
-            JobKey::Keep => {
-                if let Report::Failed { message, .. } = report
-                    && self.is_news("keep", message, now)
-                {
-                    warn!(err:% = message; "last good manifests cannot be kept");
-                }
-                return;
-            }
+            JobKey::Keep | JobKey::Preload => return self.feeder(job, report, now),
             JobKey::Pod(key) => (key, None),
             JobKey::Pull(key, container) | JobKey::Probe(key, container, _) => {
                 (key, Some(container))
@@ -191,6 +200,7 @@ impl Teller {
             }
             Report::Probed { found, output, .. } => self.probed(job, *found, output, now),
             Report::Fetched(_)
+            | Report::Archive(_)
             | Report::Api(_)
             | Report::Bell { .. }
             | Report::Connected
@@ -234,7 +244,12 @@ pub(super) fn action(action: &Action) {
             JobKey::Pod(key) | JobKey::Pull(key, _) | JobKey::Probe(key, ..) => {
                 info!(pod:% = key, why:%; "job cancelled");
             }
-            JobKey::Events | JobKey::Keep | JobKey::Fetch | JobKey::Mirror | JobKey::Watch => {}
+            JobKey::Events
+            | JobKey::Keep
+            | JobKey::Fetch
+            | JobKey::Preload
+            | JobKey::Mirror
+            | JobKey::Watch => {}
         },
     }
 }

@@ -107,6 +107,7 @@ impl Agent {
             containers,
             refused: refusals.len(),
             last_good: refusals.iter().filter(|one| one.good.is_some()).count(),
+            archives: self.archive_counts(),
             jobs: self.jobs.len(),
             looks: self.vitals.looks,
             started: self.vitals.started,

@@ -136,6 +136,11 @@ pub(super) const HONOURED: &[(&str, &str, &str)] = &[
         "sandbox image; default: built in",
     ),
     (
+        "image-preload-dir",
+        "DIR",
+        "image archives (docker save) that are loaded before pods start",
+    ),
+    (
         "cluster-dns",
         "IP,...",
         "name servers of pods with dnsPolicy ClusterFirst",

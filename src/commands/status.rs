@@ -6,7 +6,7 @@ use std::time::Duration;
 use super::{Outcome, complain, print};
 use crate::cli::{Output, StatusFlags};
 use crate::publish::{self, Published};
-use crate::state::{Refusal, Source};
+use crate::state::{ArchiveState, ArchiveStatus, Refusal, Source};
 use crate::status::{Reason, Row, age, render, row};
 use crate::sys::{Kind, Lock, Now, Wall};
 
@@ -48,7 +48,8 @@ pub fn status(flags: &StatusFlags) -> Outcome {
     let extra = &file.staticlet;
     let well = rows.iter().all(|row| row.is_well)
         && extra.refusals.is_empty()
-        && extra.docker.error.is_none();
+        && extra.docker.error.is_none()
+        && extra.archives.iter().all(|archive| archive.why.is_none());
     if well { Outcome::Fine } else { Outcome::Bad }
 }
 
@@ -82,6 +83,7 @@ fn table(file: &Published, rows: &[Row], now: Now) -> String {
     if let Some(error) = &extra.api_error {
         lines.push(format!("API server: {error}"));
     }
+    lines.extend(extra.archives.iter().filter_map(|one| archive(one, now)));
     for (pod, known) in &extra.pods {
         let jobs =
             (!known.jobs.is_empty()).then(|| format!("{pod}: now: {}", known.jobs.join("; ")));
@@ -115,6 +117,24 @@ fn reason_line(pod: &str, reason: &Reason, now: Now) -> String {
     };
     let message = reason.message.replace('\n', " ");
     format!("{pod}: {container}{}: {message}{next}", reason.reason)
+}
+
+/// An image archive that has not been loaded.
+fn archive(archive: &ArchiveStatus, now: Now) -> Option<String> {
+    let said = match archive.state {
+        ArchiveState::Loaded => return None,
+        ArchiveState::Waiting => "waits to be loaded".to_owned(),
+        ArchiveState::Loading => "is being loaded".to_owned(),
+        ArchiveState::Failed => {
+            let next = match archive.next_attempt {
+                Some(at) if at > now.mono => format!("in {}, or ", age(at.since(now.mono))),
+                Some(_) | None => String::new(),
+            };
+            let why = archive.why.as_deref().unwrap_or_default();
+            format!("not loaded: {why}; tried again {next}when it changes")
+        }
+    };
+    Some(format!("images of {}: {said}", archive.file))
 }
 
 fn refusal_lines(refusal: &Refusal) -> Vec<String> {

@@ -36,6 +36,8 @@ pub struct Settings {
     pub node: Node,
     /// The directory of manifests, or one manifest file; `None` when none was given.
     pub manifest_path: Option<PathBuf>,
+    /// The directory of image archives; `None` when none was given.
+    pub image_preload_dir: Option<PathBuf>,
     /// The manifest URL; `None` when none was given.
     pub manifest_url: Option<UrlSettings>,
     /// The ports that are listened on.
@@ -81,6 +83,7 @@ pub fn settings(flags: &RunFlags, docker_host: Option<&str>) -> Result<Settings,
     }
     let node = given.node(docker_host);
     let manifest_path = given.path("pod-manifest-path");
+    let image_preload_dir = given.path("image-preload-dir");
     let manifest_url = given.manifest_url();
     let doors = given.doors();
     let api = given.api();
@@ -96,6 +99,7 @@ pub fn settings(flags: &RunFlags, docker_host: Option<&str>) -> Result<Settings,
     Ok(Settings {
         node,
         manifest_path,
+        image_preload_dir,
         manifest_url,
         doors,
         api,

@@ -107,6 +107,7 @@ pub(super) const ROWS: &[Row] = &[
         Restart,
     ),
     row(("pod-infra-container-image", ""), "", Text, NewContainers),
+    row(("image-preload-dir", ""), "", Path, Restart),
     row(("cluster-dns", "clusterDNS"), "", List, NewContainers),
     row(("cluster-domain", "clusterDomain"), "", Text, NewContainers),
     row(

@@ -6,7 +6,7 @@ use k8s_openapi::api::core::v1::Container;
 
 use super::{Action, ImageChoice, Out, Why};
 use crate::pod::{ContainerName, PodKey};
-use crate::state::{ContainerMemory, FailReason, JobKey, Memory, Pull};
+use crate::state::{ContainerMemory, JobKey, Memory, Pull};
 use crate::sys::Mono;
 
 /// The image to start `container` from; `None` when a pull has to come first, which is then under way or decided here.
@@ -50,23 +50,4 @@ pub(super) fn choose(
 fn waits(of: &ContainerMemory, now: Mono) -> bool {
     of.pull_wait
         .is_some_and(|wait| now < wait.failed.after(Duration::from_millis(wait.wait_ms)))
-}
-
-/// A failure that was about the image, not about the container made from it.
-pub(super) fn is_about_image(reason: FailReason) -> bool {
-    match reason {
-        FailReason::ErrImagePull
-        | FailReason::ErrImageNeverPull
-        | FailReason::ImageInspectError
-        | FailReason::InvalidImageName
-        | FailReason::RegistryUnavailable => true,
-        FailReason::CreateContainerConfigError
-        | FailReason::CreateContainerError
-        | FailReason::RunContainerError
-        | FailReason::PostStartHookError
-        | FailReason::CreatePodSandboxError
-        | FailReason::FailedMount
-        | FailReason::KillContainerError
-        | FailReason::JobError => false,
-    }
 }

@@ -10,6 +10,7 @@ mod garbage;
 mod image;
 mod init;
 mod pod;
+mod preload;
 mod probes;
 pub mod report;
 mod restart;
@@ -89,6 +90,9 @@ pub fn decide(
     let mut probes = probes::due(desired, observed, memory, &mut out);
     out.actions.append(&mut probes);
     garbage::orphans(desired, observed, memory, &mut out);
+    // Their turn comes with the end of the job that loads an archive.
+    out.actions
+        .retain(|action| !preload::holds(memory.held, action));
     Decision {
         actions: capped(out.actions, memory, limits),
         wake: out.wake,
@@ -122,7 +126,12 @@ fn capped(actions: Vec<Action>, memory: &Memory, limits: Limits) -> Vec<Action> 
             JobKey::Pod(_) => take(&mut pods),
             JobKey::Pull(..) => take(&mut pulls),
             JobKey::Probe(..) => take(&mut probes),
-            JobKey::Events | JobKey::Keep | JobKey::Fetch | JobKey::Mirror | JobKey::Watch => true,
+            JobKey::Events
+            | JobKey::Keep
+            | JobKey::Fetch
+            | JobKey::Preload
+            | JobKey::Mirror
+            | JobKey::Watch => true,
         };
     }
     let keep = |action: &Action| match action {

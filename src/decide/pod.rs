@@ -77,6 +77,7 @@ fn cancel_stale(case: &Case, out: &mut Out) {
             | JobKey::Events
             | JobKey::Keep
             | JobKey::Fetch
+            | JobKey::Preload
             | JobKey::Mirror
             | JobKey::Watch => continue,
         };

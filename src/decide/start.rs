@@ -40,7 +40,7 @@ impl Sync<'_> {
         };
         let wait = failure.retry.since(self.case.now.mono);
         if !wait.is_zero() {
-            let about_image = image::is_about_image(failure.reason);
+            let about_image = failure.reason.is_about_image();
             out.wait(
                 wait,
                 if about_image {

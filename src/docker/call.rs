@@ -10,7 +10,8 @@ use ureq::{Agent, AsSendBody, Body, SendBody};
 
 use super::deadlines::{self as limit, Deadline};
 use super::stream::{self, LineError};
-use super::{transport, wire};
+use super::transport::{self, Shut, UntilShut};
+use super::wire;
 use crate::sys::{Error, Kind, Result};
 
 /// The newest API this program is written for. Newer daemons speak it, and what came later is not needed.
@@ -76,6 +77,7 @@ struct Reply {
 #[derive(Debug)]
 pub(super) struct Link {
     agent: Agent,
+    shut: Shut,
     /// Given or negotiated; forgotten when dockerd says it does not speak it, because it was replaced under us.
     api: Cell<Option<(u32, u32)>>,
     /// The oldest API that this dockerd said it speaks.
@@ -84,8 +86,10 @@ pub(super) struct Link {
 
 impl Link {
     pub(super) fn new(socket: &str, api: Option<(u32, u32)>) -> Link {
+        let shut = Shut::default();
         Link {
-            agent: transport::agent(socket),
+            agent: transport::agent(socket, Shut::clone(&shut)),
+            shut,
             api: Cell::new(api),
             floor: Cell::new(API_OLDEST),
         }
@@ -270,9 +274,11 @@ impl Link {
                 let request = request.header("content-type", "application/json");
                 self.run(request.body(json), deadline)
             }
-            Content::Stream(stream) => {
+            Content::Stream(body) => {
                 let request = request.header("content-type", "application/x-tar");
-                self.run(request.body(SendBody::from_reader(stream)), deadline)
+                let shut = Shut::clone(&self.shut);
+                let mut body = UntilShut { body, shut };
+                self.run(request.body(SendBody::from_reader(&mut body)), deadline)
             }
         };
         let response = sent.map_err(|err| transport::error(doing.as_str(), deadline, err))?;

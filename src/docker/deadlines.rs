@@ -44,6 +44,10 @@ pub(super) fn stop(grace_seconds: u32) -> Deadline {
 /// A pull without a single line of progress. cri-dockerd: 1 min.
 pub(super) const PULL: Deadline = Deadline::Pause(Duration::from_secs(60));
 
+/// A load without a byte taken or a line of progress. dockerd unpacks the whole archive before the first line, on a card
+/// that may take its time to sync; shorter means doing that over and over.
+pub(super) const LOAD: Deadline = Deadline::Pause(Duration::from_secs(300));
+
 /// Events: dockerd sends the head at once, and then nothing at all while nothing happens, not even a keep-alive.
 pub(super) const EVENTS: Deadline = Deadline::Head(Duration::from_secs(5));
 

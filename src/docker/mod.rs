@@ -10,6 +10,7 @@ mod call;
 mod client;
 mod deadlines;
 mod exec;
+mod load;
 mod stream;
 mod transport;
 pub mod wire;

@@ -3,6 +3,8 @@
 use std::io::{self, Read, Write};
 use std::os::unix::net::UnixStream;
 use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use nix::errno::Errno;
@@ -21,8 +23,33 @@ use crate::sys::{self, Kind, Mono};
 /// Bytes of each buffer of a connection; ureq's own 128 KiB would be a twentieth of the agent's memory.
 const BUFFER_BYTES: usize = 16 << 10;
 
+/// Set when dockerd has closed its side while a body was being sent: it has its answer ready, and that is the reason.
+pub(super) type Shut = Arc<AtomicBool>;
+
+/// A body that ends early when nobody takes it any more, so that the answer is read instead of lost.
+pub(super) struct UntilShut<'a> {
+    pub(super) body: &'a mut dyn Read,
+    pub(super) shut: Shut,
+}
+
+impl Read for UntilShut<'_> {
+    fn read(&mut self, into: &mut [u8]) -> io::Result<usize> {
+        if self.shut.load(Ordering::Relaxed) {
+            return Ok(0);
+        }
+        self.body.read(into)
+    }
+}
+
+fn is_shut(err: &io::Error) -> bool {
+    matches!(
+        err.kind(),
+        io::ErrorKind::BrokenPipe | io::ErrorKind::ConnectionReset
+    )
+}
+
 /// An HTTP client whose every connection goes to this socket.
-pub(super) fn agent(socket: &str) -> Agent {
+pub(super) fn agent(socket: &str, shut: Shut) -> Agent {
     let config = Agent::config_builder()
         .http_status_as_error(false)
         .max_redirects(0)
@@ -36,6 +63,7 @@ pub(super) fn agent(socket: &str) -> Agent {
         .build();
     let connector = SocketConnector {
         path: PathBuf::from(socket),
+        shut,
     };
     Agent::with_parts(config, connector, NoNames)
 }
@@ -82,6 +110,7 @@ impl Resolver for NoNames {
 #[derive(Debug)]
 struct SocketConnector {
     path: PathBuf,
+    shut: Shut,
 }
 
 impl Connector for SocketConnector {
@@ -105,8 +134,10 @@ impl Connector for SocketConnector {
             };
             Error::Io(io::Error::new(io::Error::from(errno).kind(), said))
         })?;
+        self.shut.store(false, Ordering::Relaxed);
         Ok(Some(SocketTransport {
             stream,
+            shut: Arc::clone(&self.shut),
             buffers: LazyBuffers::new(BUFFER_BYTES, BUFFER_BYTES),
         }))
     }
@@ -134,6 +165,7 @@ impl SocketConnector {
 #[derive(Debug)]
 struct SocketTransport {
     stream: UnixStream,
+    shut: Shut,
     buffers: LazyBuffers,
 }
 
@@ -145,11 +177,15 @@ impl Transport for SocketTransport {
     fn transmit_output(&mut self, amount: usize, timeout: NextTimeout) -> Result<(), Error> {
         let limit = Limit::of(timeout.for_write());
         let mut rest = self.buffers.output().get(..amount).unwrap_or_default();
-        while !rest.is_empty() {
+        while !rest.is_empty() && !self.shut.load(Ordering::Relaxed) {
             self.stream.set_write_timeout(limit.left()?)?;
             match (&self.stream).write(rest) {
                 Ok(0) => return Err(io::Error::from(io::ErrorKind::WriteZero).into()),
                 Ok(sent) => rest = rest.get(sent..).unwrap_or_default(),
+                // Whatever it has answered can still be read; if it has not, that read says so.
+                Err(err) if is_shut(&err) => {
+                    self.shut.store(true, Ordering::Relaxed);
+                }
                 Err(err) => limit.judge(err)?,
             }
         }

@@ -4,6 +4,7 @@
 //! standard output; it may be run by hand (`echo '{...}' | staticlet job`), run twice, and killed at any line. What it
 //! says is a hint: the truth is read from dockerd afterwards. Start reading at `pod.rs`.
 
+mod archive;
 mod cgroup;
 mod cleanup;
 mod create;
@@ -13,6 +14,7 @@ mod fetch;
 mod hook;
 mod http2;
 mod keep;
+mod ledger;
 mod logs;
 mod machine;
 mod mirror;
@@ -23,6 +25,7 @@ mod payload;
 mod pod;
 mod ports;
 mod post_start;
+mod preload;
 mod probe;
 mod probe_exec;
 mod probe_grpc;

@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 use super::MirrorRequest;
 use crate::decide::Step;
 use crate::pod::{PodKey, PodUid, ValidPod};
-use crate::sources::{FetchRequest, KeepRequest};
+use crate::sources::{FetchRequest, KeepRequest, PreloadRequest};
 use crate::state::{ContainerId, DockerFacts, Node, ProbeKind};
 use crate::sys::Wall;
 
@@ -25,6 +25,8 @@ pub enum Request {
     Fetch(FetchRequest),
     /// Write last good manifests to disk.
     Keep(KeepRequest),
+    /// Load one image archive.
+    Preload(PreloadRequest),
     /// Run one hook; asked for by a job that stops several containers at once.
     Hook(Box<HookRequest>),
     /// Bring the API server up to date.

@@ -16,6 +16,9 @@ use crate::sys::{self, Child, Error, Kind, Mono, Now};
 /// do not see holds up its pod. The calls' own deadlines (119 s, as in cri-dockerd) come first.
 const STEP_DEADLINE: Duration = Duration::from_secs(150);
 
+/// Gigabytes on a slow card take their time; one that does not come forward ends itself after five minutes.
+const PRELOAD_DEADLINE: Duration = Duration::from_secs(3 * 3600);
+
 /// A pull that comes forward is not disturbed; one that does not ends itself after a minute.
 const PULL_DEADLINE: Duration = Duration::from_secs(6 * 3600);
 
@@ -168,6 +171,7 @@ fn deadline(request: &Request) -> Option<Duration> {
         Request::Probe(probe) => Some(probe_deadline(probe)),
         Request::Fetch(_) => Some(FETCH_TIMEOUT + FETCH_SLACK),
         Request::Keep(_) => Some(KEEP_DEADLINE),
+        Request::Preload(_) => Some(PRELOAD_DEADLINE),
         Request::Hook(hook) => Some(Duration::from_millis(hook.within_ms) + PROBE_SLACK),
         Request::Mirror(_) => Some(MIRROR_DEADLINE),
         Request::Events { .. } | Request::Watch { .. } => None,

@@ -22,6 +22,12 @@ pub(super) fn text(pulse: &Pulse, published: Option<&Published>) -> String {
     let name = "kubelet_desired_pods";
     page.head(name, "gauge", "The number of pods the manifests want");
     page.line(name, &[("static", "true")], pulse.desired_pods);
+    let name = "staticlet_image_archives";
+    page.head(name, "gauge", "Archives of the image preload directory");
+    let states = ["waiting", "loading", "loaded", "failed"];
+    for (state, count) in states.into_iter().zip(pulse.archives) {
+        page.line(name, &[("state", state)], count);
+    }
     let name = "staticlet_build_info";
     let help = "The version of the agent. The count is always 1.";
     page.head(name, "gauge", help);

@@ -32,6 +32,8 @@ pub struct Pulse {
     pub refused: usize,
     /// Those of them whose pod runs in its last good version.
     pub last_good: usize,
+    /// Image archives that wait, are being loaded, are loaded, cannot be loaded.
+    pub archives: [usize; 4],
     /// Jobs at work.
     pub jobs: usize,
     /// Looks at dockerd since the start, and those of them that failed.

@@ -196,6 +196,7 @@ impl UrlSource {
             Report::Fetched(Fetched::Unchanged) => Said::Unchanged,
             Report::Failed { message, .. } => Said::Failed(message.clone()),
             Report::Bell { .. }
+            | Report::Archive(_)
             | Report::Api(_)
             | Report::Connected
             | Report::SandboxUp { .. }

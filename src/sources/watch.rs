@@ -30,6 +30,8 @@ pub(super) struct Watch {
     dir: Option<i32>,
     /// Why there are no events, or not all of them.
     failure: Option<String>,
+    /// Single writes ring nothing: a file of gigabytes has many of them.
+    without_writes: bool,
 }
 
 /// What a watch is for.
@@ -57,6 +59,14 @@ pub(super) enum Ring {
 }
 
 impl Watch {
+    /// One that rings when a file is there, and when its writer is done with it.
+    pub(super) fn without_writes() -> Watch {
+        Watch {
+            without_writes: true,
+            ..Watch::default()
+        }
+    }
+
     /// What to poll.
     pub(super) fn fd(&self) -> Option<BorrowedFd<'_>> {
         self.inotify.as_ref().map(AsFd::as_fd)
@@ -98,7 +108,9 @@ impl Watch {
             child = above;
         }
         let before = self.dir;
-        self.dir = self.add(path, dir_mask(), Role::Dir, &mut keep);
+        let mut mask = dir_mask();
+        mask.set(WatchMask::MODIFY, !self.without_writes);
+        self.dir = self.add(path, mask, Role::Dir, &mut keep);
         if self.dir.is_none() && path.symlink_metadata().is_ok_and(|meta| !meta.is_dir()) {
             let holder = path.parent().filter(|above| !above.as_os_str().is_empty());
             let role = Role::Holder(base(path).to_owned());

@@ -24,6 +24,8 @@ pub enum JobKey {
     Keep,
     /// The question at the manifest URL.
     Fetch,
+    /// The loading of one image archive.
+    Preload,
 }
 
 /// Which of a container's probes; in the order in which they matter.
@@ -208,6 +210,8 @@ pub enum Report {
     },
     /// The manifest URL answered.
     Fetched(Fetched),
+    /// What came of an image archive.
+    Archive(ArchiveSaid),
     /// The API server said something.
     Api(ApiSaid),
     /// Something worth telling that stops nothing.
@@ -288,6 +292,44 @@ pub enum Fetched {
     Unchanged,
 }
 
+/// What came of loading an image archive.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub enum ArchiveSaid {
+    /// It is on its way to dockerd.
+    Sent {
+        /// Bytes that dockerd has taken.
+        bytes: u64,
+        /// Bytes in all.
+        of: u64,
+    },
+    /// An image that it brought.
+    Image(LoadedImage),
+    /// It was loaded; its images have been said.
+    Loaded {
+        /// The size of the archive.
+        bytes: u64,
+    },
+    /// It was loaded before, and its images are there; they have been said.
+    There,
+    /// It cannot be loaded.
+    Refused {
+        /// Why.
+        why: String,
+        /// It will not get better by itself.
+        lasting: bool,
+    },
+}
+
+/// An image that an archive brought.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LoadedImage {
+    /// `web:1`; the id of an image without a name.
+    pub name: String,
+    /// `sha256:...`.
+    pub id: String,
+}
+
 /// How far a pull is.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Progress {
@@ -338,6 +380,25 @@ impl FailReason {
             FailReason::FailedMount => "FailedMount",
             FailReason::KillContainerError => "KillContainerError",
             FailReason::JobError => "JobError",
+        }
+    }
+
+    /// Whether it is about the image, not about the container made from it.
+    pub fn is_about_image(self) -> bool {
+        match self {
+            FailReason::ErrImagePull
+            | FailReason::ErrImageNeverPull
+            | FailReason::ImageInspectError
+            | FailReason::InvalidImageName
+            | FailReason::RegistryUnavailable => true,
+            FailReason::CreateContainerConfigError
+            | FailReason::CreateContainerError
+            | FailReason::RunContainerError
+            | FailReason::PostStartHookError
+            | FailReason::CreatePodSandboxError
+            | FailReason::FailedMount
+            | FailReason::KillContainerError
+            | FailReason::JobError => false,
         }
     }
 }

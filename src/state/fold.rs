@@ -132,7 +132,12 @@ impl Memory {
         now: Mono,
     ) {
         match job {
-            JobKey::Events | JobKey::Keep | JobKey::Fetch | JobKey::Mirror | JobKey::Watch => {}
+            JobKey::Events
+            | JobKey::Keep
+            | JobKey::Fetch
+            | JobKey::Preload
+            | JobKey::Mirror
+            | JobKey::Watch => {}
             JobKey::Probe(key, container, kind) => {
                 if let Some(of) = self.probe(key, container, *kind) {
                     of.began(now);
@@ -170,7 +175,12 @@ impl Memory {
             running.failed = true;
         }
         match job {
-            JobKey::Events | JobKey::Keep | JobKey::Fetch | JobKey::Mirror | JobKey::Watch => {}
+            JobKey::Events
+            | JobKey::Keep
+            | JobKey::Fetch
+            | JobKey::Preload
+            | JobKey::Mirror
+            | JobKey::Watch => {}
             JobKey::Probe(key, container, kind) => {
                 if let Report::Probed { id, found, output } = report
                     && let Some(of) = self.probe(key, container, *kind)
@@ -206,7 +216,12 @@ impl Memory {
             JobEnd::Died(how) => Some(format!("the job died: {how}")),
         };
         match job {
-            JobKey::Events | JobKey::Keep | JobKey::Fetch | JobKey::Mirror | JobKey::Watch => {}
+            JobKey::Events
+            | JobKey::Keep
+            | JobKey::Fetch
+            | JobKey::Preload
+            | JobKey::Mirror
+            | JobKey::Watch => {}
             JobKey::Probe(key, container, kind) => {
                 if let (Some(message), Some(of)) = (message, self.probe(key, container, *kind)) {
                     of.lost(&message);
@@ -295,6 +310,7 @@ impl PodMemory {
             Report::Bell { .. }
             | Report::Connected
             | Report::Fetched(_)
+            | Report::Archive(_)
             | Report::Hooked { .. }
             | Report::Api(_)
             | Report::Pulling(_)
@@ -323,6 +339,7 @@ impl ContainerMemory {
             Report::Bell { .. }
             | Report::Connected
             | Report::Fetched(_)
+            | Report::Archive(_)
             | Report::Api(_)
             | Report::SandboxUp { .. }
             | Report::Started { .. }

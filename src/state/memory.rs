@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use super::event::{FailReason, JobKey, ProbeKind, Progress};
 use super::observed::ContainerId;
+use super::preload::Held;
 use super::probes::{Before, ProbeMemory};
 use crate::pod::{ContainerName, PodKey, PodUid, SpecHash};
 use crate::sys::{Mono, Now, Wall};
@@ -16,6 +17,8 @@ pub struct Memory {
     pub pods: BTreeMap<PodKey, PodMemory>,
     /// Jobs in flight.
     pub jobs: BTreeMap<JobKey, RunningJob>,
+    /// What has to wait for image archives.
+    pub held: Held,
     /// The lowest oom_score_adj that was found to work here.
     pub oom_floor: Option<i32>,
     /// What an earlier agent said of containers that may still run; an entry goes when it has been used.

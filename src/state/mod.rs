@@ -10,11 +10,13 @@ mod fold;
 mod memory;
 mod node;
 mod observed;
+mod preload;
 mod probes;
 
 pub use desired::{Desired, DesiredPod, Refusal, Source};
 pub use event::{
-    ApiSaid, Event, FailReason, Fetched, JobEnd, JobKey, ProbeKind, Probed, Progress, Report,
+    ApiSaid, ArchiveSaid, Event, FailReason, Fetched, JobEnd, JobKey, LoadedImage, ProbeKind,
+    Probed, Progress, Report,
 };
 pub use memory::{ContainerMemory, Crash, Failure, Memory, PodMemory, Pull, PullWait, RunningJob};
 pub use node::Node;
@@ -22,4 +24,5 @@ pub use observed::{
     Container, ContainerId, ContainerState, DockerFacts, Exit, Observed, ObservedPod, Sandbox,
     Stranger,
 };
+pub use preload::{ArchiveState, ArchiveStatus, Held};
 pub use probes::{Before, ProbeMemory, probe_of};

@@ -25,6 +25,7 @@ mod inside;
 mod kubeadm;
 mod limits;
 mod mirror;
+mod preload;
 mod probes;
 mod refuse;
 mod registry;

@@ -27,6 +27,7 @@ mod labels;
 mod layers;
 mod manifests;
 mod notify;
+mod preload;
 mod probe;
 mod replies;
 mod rules;

@@ -301,6 +301,57 @@ fn import_streams_its_tar() {
 }
 
 #[test]
+fn load_streams_its_archive_and_gives_the_names() {
+    let lines = [
+        "{\"status\":\"Loading layer\",\"progressDetail\":{\"current\":1},\"id\":\"a\"}\r\n",
+        "{\"stream\":\"Loaded image: web:1\\n\"}\r\n{\"stream\":\"Loaded image ID: sha256:b\\n\"}\r\n",
+    ];
+    let failed = "{\"errorDetail\":{\"message\":\"unexpected EOF\"},\"error\":\"unexpected EOF\"}";
+    let end = b"0\r\n\r\n".to_vec();
+    let listener = Listener::start(vec![
+        Answer::Bytes([chunks(&lines), end].concat()),
+        reply("200 OK", failed),
+    ]);
+    let docker = client(&listener);
+    let archive = "t".repeat(100_000);
+    let names = docker.load("/d/a.tar", archive.as_bytes()).unwrap();
+    assert_eq!(names, ["web:1", "sha256:b"]);
+    let err = docker.load("/d/a.tar", archive.as_bytes()).unwrap_err();
+    is_told(
+        &err,
+        Kind::Refused,
+        "load images of /d/a.tar: unexpected EOF",
+    );
+    let request = &listener.requests()[0];
+    assert!(request.starts_with("POST /v1.41/images/load?quiet=0 "));
+    assert!(request.ends_with(&archive));
+}
+
+#[test]
+fn an_answer_that_comes_before_the_end_of_the_body_is_not_lost() {
+    use std::io::{Read, Write};
+    let path = socket_path();
+    let socket = std::os::unix::net::UnixListener::bind(&path).unwrap();
+    let served = std::thread::spawn(move || {
+        let (mut stream, _) = socket.accept().unwrap();
+        stream.read_exact(&mut [0; 4096]).unwrap();
+        let body = r#"{"message":"invalid tar header"}"#;
+        let head = format!(
+            "HTTP/1.1 400 Bad Request\r\nContent-Length: {}\r\n\r\n",
+            body.len()
+        );
+        stream.write_all((head + body).as_bytes()).unwrap();
+    });
+    let docker = Docker::new(path.to_str().unwrap(), Some((1, 41)));
+    let mut body = std::io::repeat(b'x').take(1 << 40);
+    let err = docker.load("/d/a.tar", &mut body).unwrap_err();
+    is_told(&err, Kind::Refused, "dockerd 400: invalid tar header");
+    assert!(body.limit() > 1 << 39, "the rest of a terabyte is not read");
+    served.join().unwrap();
+    std::fs::remove_file(path).unwrap();
+}
+
+#[test]
 fn events_end_with_the_daemon() {
     let line = include_str!("../wire/event-20.10.24.json");
     let listener = Listener::start(vec![

@@ -77,6 +77,18 @@ pub struct PullLine {
     pub error: String,
 }
 
+/// One line of the answer of `POST /images/load`, API 1.40 and later.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(default)]
+pub struct LoadLine {
+    /// `Loaded image: web:1`; missing in lines of progress.
+    #[serde(deserialize_with = "null_is_empty")]
+    pub stream: String,
+    /// The reason why it failed, in the last line; missing in all others.
+    #[serde(deserialize_with = "null_is_empty")]
+    pub error: String,
+}
+
 /// A counter of a pull.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
 #[serde(default)]

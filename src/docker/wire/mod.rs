@@ -20,7 +20,9 @@ pub use create::{
 };
 pub use daemon::{Actor, EventLine, Info, Version};
 pub use exec::{ExecBody, ExecInspect, ExecStart};
-pub use image::{Image, ImageConfig, ImageSummary, ProgressDetail, PullLine, RegistryAuth};
+pub use image::{
+    Image, ImageConfig, ImageSummary, LoadLine, ProgressDetail, PullLine, RegistryAuth,
+};
 
 use serde::{Deserialize, Deserializer};
 

@@ -31,6 +31,7 @@ pub(super) fn rows() -> Vec<Row> {
         vec![act("v1", Why::ContainerNew, vec![step])]
     };
     let same = |_: &mut World| {};
+    let held = |held| move |w: &mut World| w.memory.held = held;
     vec![
         row_in(
             bare("Always", Pull::Unknown),
@@ -66,6 +67,34 @@ pub(super) fn rows() -> Vec<Row> {
             "Never takes what is there",
             same,
             started(ImageChoice::Never),
+        ),
+        row_in(
+            bare("IfNotPresent", Pull::Missing),
+            "a pull waits for an archive that may bring the image",
+            held(Held::Pulls),
+            vec![],
+        ),
+        row_in(
+            bare("Never", Pull::Unknown),
+            "a container is started in a sandbox that runs, whatever archives are loaded",
+            held(Held::Starts),
+            started(ImageChoice::Never),
+        ),
+        row(
+            "a sandbox that died waits for the archives that were there first",
+            |w| {
+                w.there("v1").sandboxes[0].state = exited(137, at(90));
+                w.memory.held = Held::Starts;
+            },
+            vec![],
+        ),
+        row(
+            "what is not wanted any more goes, whatever archives are loaded",
+            |w| {
+                w.desired.pods.clear();
+                w.memory.held = Held::Starts;
+            },
+            vec![act("v1", Why::PodUnwanted, everything_goes("v1"))],
         ),
     ]
 }

@@ -19,8 +19,8 @@ use serde_json::json;
 use staticlet::decide::{Action, ImageChoice, Limits, Step, StopTarget, Why, decide};
 use staticlet::pod::{PodUid, SpecHash};
 use staticlet::state::{
-    ContainerState, Crash, Event, FailReason, Failure, JobEnd, JobKey, ProbeKind, Probed, Pull,
-    Report,
+    ContainerState, Crash, Event, FailReason, Failure, Held, JobEnd, JobKey, ProbeKind, Probed,
+    Pull, Report,
 };
 
 use crate::support::world::*;

@@ -1,0 +1,130 @@
+//! What is remembered of images across agents and boots: which archives have been loaded, and what was in them.
+//!
+//! One file in the root directory, changed under a lock, in one piece. Losing it costs time only: archives are loaded
+//! once more, which changes nothing.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs::File;
+use std::os::unix::fs::MetadataExt;
+use std::path::{Path, PathBuf};
+
+use nix::fcntl::{Flock, FlockArg};
+use serde::{Deserialize, Serialize};
+
+use super::archive::{self, Flaw};
+use crate::state::LoadedImage;
+use crate::sys::files::{self, Durable};
+use crate::sys::{Error, Kind, Result, json};
+
+/// A thousand archives of a hundred images, some times over.
+const FILE_BYTES_MAX: usize = 16 << 20;
+
+/// The end of an archive that goes into its stamp. `docker save` writes the digest of every image there, and packers a
+/// checksum; size and time alone are the same for files of two versions of a reproducible system image.
+const TAIL_BYTES: u64 = 64 * 1024;
+
+/// The file.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub(super) struct Ledger {
+    /// By path.
+    archives: BTreeMap<String, Entry>,
+}
+
+/// What came of one archive.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub(super) struct Entry {
+    /// Which version of it.
+    pub(super) stamp: Stamp,
+    /// What it brought.
+    pub(super) images: Vec<LoadedImage>,
+    /// Why it was not loaded, where trying again is no use.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) refused: Option<String>,
+}
+
+/// Tells one version of a file from another, without reading all of it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct Stamp {
+    /// Bytes.
+    pub(super) size: u64,
+    /// Seconds and nanoseconds since 1970.
+    mtime: (i64, i64),
+    /// The digest of its end.
+    tail: String,
+}
+
+impl Stamp {
+    /// The stamp of an open file.
+    ///
+    /// # Errors
+    /// It cannot be read.
+    pub(super) fn of(file: &File) -> std::result::Result<Stamp, Flaw> {
+        let meta = file
+            .metadata()
+            .map_err(|err| Flaw::Unreadable(format!("it cannot be read: {err}")))?;
+        let size = meta.size();
+        let length = usize::try_from(size.min(TAIL_BYTES)).unwrap_or(0);
+        let mut tail = vec![0; length];
+        let got = archive::read(file, &mut tail, size.saturating_sub(TAIL_BYTES))?;
+        Ok(Stamp {
+            size,
+            mtime: (meta.mtime(), meta.mtime_nsec()),
+            tail: files::sha256(tail.get(..got).unwrap_or_default()),
+        })
+    }
+}
+
+impl Ledger {
+    /// What is remembered; nothing, where the file is not there or does not parse.
+    pub(super) fn read(root_dir: &str) -> Ledger {
+        let text = files::read_bounded(&path(root_dir), FILE_BYTES_MAX);
+        let ledger = text.ok().and_then(|text| json::read(&text).ok());
+        ledger.unwrap_or_default()
+    }
+
+    /// What is remembered of an archive.
+    pub(super) fn archive(&self, path: &Path) -> Option<&Entry> {
+        self.archives.get(&key(path))
+    }
+
+    /// Takes in what came of an archive, and forgets those that are gone from its directory.
+    pub(super) fn put(&mut self, path: &Path, entry: Entry, there: &[String]) {
+        let there: BTreeSet<String> = there
+            .iter()
+            .map(|name| key(&path.with_file_name(name)))
+            .collect();
+        self.archives.retain(|path, _| there.contains(path));
+        self.archives.insert(key(path), entry);
+    }
+}
+
+/// Changes what is remembered; jobs that do this at the same time wait for each other.
+///
+/// # Errors
+/// The file cannot be written: what was remembered before stays.
+pub(super) fn change(root_dir: &str, change: impl FnOnce(&mut Ledger)) -> Result<()> {
+    let lock = Path::new(root_dir).join("images.lock");
+    let doing = || format!("lock {}", lock.display());
+    let file = File::create(&lock).map_err(|e| Error::io(doing(), &e))?;
+    let _held = Flock::lock(file, FlockArg::LockExclusive)
+        .map_err(|(_, errno)| Error::errno(doing(), errno))?;
+    let before = Ledger::read(root_dir);
+    let mut ledger = before.clone();
+    change(&mut ledger);
+    if ledger == before {
+        return Ok(());
+    }
+    let path = path(root_dir);
+    let text = serde_json::to_vec(&ledger)
+        .map_err(|e| Error::new(format!("write {}", path.display()), Kind::Garbled, e))?;
+    files::replace(&path, &text, 0o600, Durable::No)
+}
+
+fn path(root_dir: &str) -> PathBuf {
+    Path::new(root_dir).join("images.json")
+}
+
+fn key(path: &Path) -> String {
+    path.to_string_lossy().into_owned()
+}
