@@ -10,6 +10,7 @@ mod images;
 mod launch;
 mod mirror;
 mod pace;
+mod reload;
 mod take;
 mod tell;
 mod vitals;
@@ -32,6 +33,7 @@ use crate::state::{Desired, Event, JobEnd, JobKey, Memory, Observed};
 use crate::sys::{self, Lock, Mono, Notify, Now, Signal, Signals, files};
 use mirror::{Mirrors, View};
 use pace::Pace;
+pub use reload::{Reread, log_level};
 use tell::Teller;
 use vitals::Vitals;
 
@@ -46,6 +48,7 @@ pub fn run(settings: Settings, notify: Notify, reread: &Reread<'_>) -> sys::Resu
     let _lock = Lock::take(&root_dir.join("agent.lock"))?;
     let mut agent = Agent::new(settings, notify);
     info!(node:% = agent.settings.node.name; "agent started");
+    tell::settings(&agent.settings);
     let mut ready = false;
     loop {
         for signal in signals.read() {
@@ -71,9 +74,6 @@ pub fn run(settings: Settings, notify: Notify, reread: &Reread<'_>) -> sys::Resu
         sys::poll(&fds, until);
     }
 }
-
-/// Reads the configuration once more, as it would be read now.
-pub type Reread<'a> = dyn Fn() -> Result<Settings, Vec<String>> + 'a;
 
 struct Agent {
     settings: Settings,
@@ -175,21 +175,6 @@ impl Agent {
             wake,
         ];
         due.into_iter().flatten().min().unwrap_or(self.pace.due())
-    }
-
-    /// SIGHUP: everything is read again.
-    fn reload(&mut self, reread: &Reread<'_>) {
-        info!("reading everything again");
-        self.notify.reloading();
-        tell::reread(&self.settings, reread());
-        self.notify.ready();
-        self.sources.rescan();
-        if let Some(preload) = &mut self.preload {
-            preload.rescan();
-            preload.doubt_all();
-        }
-        self.observer.stale(None);
-        self.pace.ring();
     }
 
     fn read_sources(&mut self, now: Now) {

@@ -47,6 +47,11 @@ impl Pace {
         }
     }
 
+    /// Looks at least this often from now on.
+    pub(super) fn set(&mut self, interval: Duration) {
+        self.interval = interval;
+    }
+
     /// Something happened.
     pub(super) fn ring(&mut self) {
         self.rung = true;

@@ -6,7 +6,7 @@ use std::time::Duration;
 use log::{debug, info, warn};
 
 use super::launch::words;
-use crate::config::Settings;
+use crate::config::{Effective, Settings, Whence};
 use crate::decide::Action;
 use crate::pod::{ContainerName, PodKey};
 use crate::sources::{Level, Message};
@@ -254,19 +254,28 @@ pub(super) fn action(action: &Action) {
     }
 }
 
-/// What came of reading the configuration again.
-pub(super) fn reread(now: &Settings, then: Result<Settings, Vec<String>>) {
-    match then {
-        Err(problems) => {
-            for why in problems {
-                warn!(why; "configuration refused, the settings of the start hold");
-            }
+/// Every setting that somebody said, for whoever has to find out later what held.
+pub(super) fn settings(settings: &Settings) {
+    let said = |one: &&Effective| one.whence != Whence::Default;
+    for one in settings.effective.iter().filter(said) {
+        let why = format!("{}={} ({})", one.name(), one.value, one.whence);
+        debug!(why:%; "setting");
+    }
+}
+
+/// Every setting that is another one now, and whether it holds.
+pub(super) fn changes(now: &Settings, then: &Settings) {
+    for (old, new) in now.differences(then) {
+        let why = old.changed_to(new);
+        if old.needs_restart() {
+            warn!(why:%; "changed setting needs a restart");
+        } else {
+            info!(why:%; "changed setting taken up");
         }
-        Ok(then) => {
-            for (old, new) in now.differences(&then) {
-                warn!(why:% = old.changed_to(new); "changed setting needs a restart");
-            }
-        }
+    }
+    let mut warnings = then.warnings.iter();
+    for why in warnings.by_ref().filter(|why| !now.warnings.contains(*why)) {
+        warn!(why:%; "setting without effect");
     }
 }
 

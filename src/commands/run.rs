@@ -34,15 +34,10 @@ pub fn run(flags: &RunFlags) -> Outcome {
 
 /// One line per event: time (the journal has its own), level, phrase, fields.
 fn log_to_stderr(verbosity: u8, to_journal: bool) {
-    let level = match verbosity {
-        0..=2 => LevelFilter::Info,
-        3..=4 => LevelFilter::Debug,
-        _ => LevelFilter::Trace,
-    };
     let mut log = env_logger::Builder::new();
-    // The HTTP client's own chatter would hide ours.
+    // The HTTP client's own chatter would hide ours. Of ours the level is set apart, since it may change.
     log.filter_level(LevelFilter::Warn)
-        .filter_module("staticlet", level)
+        .filter_module("staticlet", LevelFilter::Trace)
         .format(move |out, record| {
             if !to_journal {
                 write!(out, "{} ", crate::sys::now().wall)?;
@@ -51,7 +46,9 @@ fn log_to_stderr(verbosity: u8, to_journal: bool) {
             let _ = record.key_values().visit(&mut Fields(out));
             writeln!(out)
         });
-    let _ = log.try_init();
+    if log::set_boxed_logger(Box::new(log.build())).is_ok() {
+        log::set_max_level(agent::log_level(verbosity));
+    }
 }
 
 /// Prints ` key=value` for each field that has a value; one with blanks is quoted.

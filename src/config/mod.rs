@@ -2,8 +2,8 @@
 //!
 //! IO: reads the configuration files, the host's name and its addresses, at the start and at SIGHUP. Flags win over
 //! drop-ins, drop-ins over the file, the file over the defaults, as in the kubelet. All problems are reported together,
-//! one line each. What there is to set stands in `table`. Deliberately absent: what a change does (see `agent`). Start
-//! reading at [`settings`].
+//! one line each. What there is to set stands in `table`, and what a change of it needs. Deliberately absent: what a change
+//! does (see `agent`). Start reading at [`settings`].
 
 mod api;
 mod doors;
@@ -64,6 +64,38 @@ impl Settings {
     ) -> impl Iterator<Item = (&'a Effective, &'a Effective)> {
         let pairs = self.effective.iter().zip(&other.effective);
         pairs.filter(|(old, new)| old.differs(new))
+    }
+
+    /// What holds when `then` is read while an agent runs with these settings: what needs a restart stays as it is.
+    #[must_use]
+    pub fn reloaded(&self, then: Settings) -> Settings {
+        let Node {
+            name,
+            root_dir,
+            run_dir,
+            pod_logs_dir,
+            docker_socket,
+            ..
+        } = self.node.clone();
+        let pairs = self.effective.iter().zip(then.effective);
+        let effective = pairs.map(|(old, new)| match old.needs_restart() {
+            true => old.clone(),
+            false => new,
+        });
+        Settings {
+            node: Node {
+                name,
+                root_dir,
+                run_dir,
+                pod_logs_dir,
+                docker_socket,
+                ..then.node
+            },
+            api: self.api.clone(),
+            image_preload_dir: self.image_preload_dir.clone(),
+            effective: effective.collect(),
+            ..then
+        }
     }
 }
 

@@ -114,6 +114,20 @@ impl DirSource {
         }
     }
 
+    /// Whether it is this path.
+    pub(super) fn is_at(&self, path: &Path) -> bool {
+        self.path == without_slashes(path)
+    }
+
+    /// Reads this often from now on, beginning now; `rejudge`: also what looks as before.
+    pub(super) fn set(&mut self, file_check: Duration, rejudge: bool) {
+        self.file_check = file_check.max(RECHECK);
+        self.due = Mono(0);
+        if rejudge {
+            self.rung.extend(self.files.keys().cloned());
+        }
+    }
+
     pub(super) fn fd(&self) -> Option<BorrowedFd<'_>> {
         self.watch.fd()
     }

@@ -13,6 +13,7 @@
 //! repairing anything. Start reading at `dir`.
 
 mod cache;
+mod change;
 mod conflict;
 mod dir;
 mod file;
@@ -39,7 +40,8 @@ use crate::sys::{Mono, Now, Wall};
 pub use cache::KeepRequest;
 
 use cache::Cache;
-use conflict::{Loser, Outcome};
+use change::Leaving;
+use conflict::{Candidate, Loser, Outcome};
 use dir::{DirSource, Tools};
 pub use judge::Reader;
 pub use preload::{Preload, PreloadRequest, PreloadSettings, Told};
@@ -68,6 +70,9 @@ pub struct SourceSettings {
 pub struct Sources {
     dir: Option<DirSource>,
     url: Option<UrlSource>,
+    leaving: Leaving,
+    /// The job that asks, if there is one.
+    fetching: Option<Fetching>,
     cache: Cache,
     origin: Origin,
     /// The manifest that stays followed for each pod, whatever turns up beside it.
@@ -75,6 +80,15 @@ pub struct Sources {
     /// Conflicts that have been told, each with its beginning.
     conflicts: Vec<(Loser, Wall)>,
     messages: Vec<Message>,
+}
+
+/// Whom the job that asks is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Fetching {
+    /// The URL as it is set now.
+    Current,
+    /// Settings that hold no longer.
+    Former,
 }
 
 /// How much a message matters.
@@ -138,6 +152,8 @@ impl Sources {
                 .path
                 .map(|path| DirSource::new(path, settings.file_check)),
             url: settings.url.map(UrlSource::new),
+            leaving: Leaving::default(),
+            fetching: None,
             origin: Origin {
                 node_name: settings.node_name,
                 from_file: true,
@@ -180,19 +196,24 @@ impl Sources {
 
     /// What a job is to ask now. Until [`Sources::fetch_ended`] tells its end there is no other.
     pub fn fetch(&mut self, now: Now) -> Option<FetchRequest> {
-        self.url.as_mut()?.fetch(now.mono)
+        if self.fetching.is_some() {
+            return None;
+        }
+        let request = self.url.as_mut()?.fetch(now.mono)?;
+        self.fetching = Some(Fetching::Current);
+        Some(request)
     }
 
     /// Takes in a line of the job that [`Sources::fetch`] asked for.
     pub fn fetch_said(&mut self, report: &Report) {
-        if let Some(url) = &mut self.url {
+        if let (Some(Fetching::Current), Some(url)) = (self.fetching, &mut self.url) {
             url.fetch_said(report);
         }
     }
 
     /// The job that [`Sources::fetch`] asked for has ended.
     pub fn fetch_ended(&mut self, end: &JobEnd) {
-        if let Some(url) = &mut self.url {
+        if let (Some(Fetching::Current), Some(url)) = (self.fetching.take(), &mut self.url) {
             url.fetch_ended(end);
         }
     }
@@ -209,7 +230,8 @@ impl Sources {
 
     /// When there is something for one of the two jobs to do; `None` while both are at work.
     pub fn jobs_due(&self) -> Option<Mono> {
-        let fetch = self.url.as_ref().and_then(UrlSource::fetch_due);
+        let idle = self.url.as_ref().filter(|_| self.fetching.is_none());
+        let fetch = idle.and_then(UrlSource::fetch_due);
         fetch.into_iter().chain(self.cache.due()).min()
     }
 
@@ -218,12 +240,22 @@ impl Sources {
         self.read(now);
         let dir_complete = self.dir.as_ref().is_none_or(DirSource::is_complete);
         let url_complete = self.url.as_ref().is_none_or(UrlSource::is_complete);
-        let ids = self.dir.iter().flat_map(DirSource::ids);
-        let ids = ids.chain(self.url.iter().map(UrlSource::id)).collect();
+        self.let_go();
+        let (old_dirs, old_urls) = (&self.leaving.dirs, &self.leaving.urls);
+        let ids = self.dir.iter().chain(old_dirs).flat_map(DirSource::ids);
+        let ids = ids.chain(self.url.iter().chain(old_urls).map(UrlSource::id));
+        let ids = ids.collect();
         // The URL's own entry is among those wanted, whether it answers or not.
         self.cache.retain(&ids, dir_complete, true);
         let files = self.dir.iter().flat_map(DirSource::candidates);
         let candidates = files.chain(self.url.iter().flat_map(UrlSource::candidates));
+        let old = old_dirs.iter().flat_map(DirSource::candidates);
+        let old = old.chain(old_urls.iter().flat_map(UrlSource::candidates));
+        let old = old.map(|candidate| Candidate {
+            leaving: true,
+            ..candidate
+        });
+        let candidates = candidates.chain(old);
         let Outcome {
             pods,
             losers,

@@ -135,6 +135,26 @@ impl UrlSource {
         }
     }
 
+    /// Whether it is this URL.
+    pub(super) fn is_at(&self, url: &str) -> bool {
+        self.settings.url == url
+    }
+
+    /// Asks like this from now on, beginning now; `rejudge`: also an answer that is the same is read again.
+    pub(super) fn set(&mut self, settings: UrlSettings, rejudge: bool) {
+        if self.settings.trust != settings.trust || rejudge {
+            self.tags = Tags::default();
+        }
+        if let (true, Some(good)) = (rejudge, &mut self.good) {
+            good.digest.clear();
+        }
+        self.settings = settings;
+        self.due = Mono(0);
+        // Its job is not listened to any more.
+        self.busy = false;
+        self.said = None;
+    }
+
     pub(super) fn id(&self) -> Id {
         self.id.clone()
     }

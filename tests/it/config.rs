@@ -285,3 +285,67 @@ fn the_command_prints_each_setting_with_its_source() {
         "{said}"
     );
 }
+
+#[test]
+fn a_reload_is_a_start_with_the_old_settings_where_a_restart_is_needed() {
+    // Each flag with two values.
+    let pairs: Vec<(&str, [&str; 2])> = vec![
+        ("pod-manifest-path", ["/a", "/b"]),
+        ("file-check-frequency", ["5s", "6s"]),
+        ("allow-unknown-fields", ["true", "false"]),
+        ("manifest-url", ["http://a/", "http://b/"]),
+        ("manifest-url-header", ["A:1", "A:2"]),
+        ("manifest-url-ca-file", ["/a", "/b"]),
+        ("manifest-url-client-cert", ["/a", "/b"]),
+        ("manifest-url-client-key", ["/a", "/b"]),
+        ("manifest-url-sha256", ["", &*"0".repeat(64).leak()]),
+        ("http-check-frequency", ["5s", "6s"]),
+        ("image-preload-dir", ["/a", "/b"]),
+        ("hostname-override", ["a", "b"]),
+        ("node-ip", ["10.0.0.1", "10.0.0.2"]),
+        ("root-dir", ["/a", "/b"]),
+        ("run-dir", ["/a", "/b"]),
+        ("container-runtime-endpoint", ["unix:///a", "unix:///b"]),
+        ("pod-infra-container-image", ["a", "b"]),
+        ("cluster-dns", ["10.0.0.1", "10.0.0.2"]),
+        ("cluster-domain", ["a", "b"]),
+        ("resolv-conf", ["/a", "/b"]),
+        ("container-log-max-size", ["1Mi", "2Mi"]),
+        ("container-log-max-files", ["2", "3"]),
+        ("pod-max-pids", ["10", "20"]),
+        ("healthz-port", ["1", "2"]),
+        ("healthz-bind-address", ["10.0.0.1", "10.0.0.2"]),
+        ("read-only-port", ["3", "4"]),
+        ("address", ["10.0.0.1", "10.0.0.2"]),
+        ("kubeconfig", ["/a", "/b"]),
+        ("register-node", ["true", "false"]),
+        ("node-labels", ["a=b", "a=c"]),
+        ("register-with-taints", ["a=b:NoSchedule", "a=c:NoSchedule"]),
+        ("v", ["1", "2"]),
+    ];
+    let set = |choose: &dyn Fn(&str) -> usize| {
+        let line = pairs
+            .iter()
+            .map(|(flag, values)| format!("--{flag}={} ", values[choose(flag)]));
+        settings(&flags(&line.collect::<String>()), None).unwrap()
+    };
+    let (old, new) = (set(&|_| 0), set(&|_| 1));
+    let tested: BTreeSet<&str> = pairs.iter().map(|(flag, _)| *flag).collect();
+    let all = old.effective.iter().map(|one| one.flag);
+    let missed: Vec<&str> = all.filter(|flag| !tested.contains(flag)).collect();
+    assert_eq!(
+        missed,
+        ["config", "config-dir", "", ""],
+        "given by file only, or not to be changed"
+    );
+    assert_eq!(old.differences(&new).count(), pairs.len());
+    let restart: BTreeSet<&str> = old
+        .effective
+        .iter()
+        .filter(|one| one.needs_restart())
+        .map(|one| one.flag)
+        .collect();
+    assert!(restart.contains("root-dir") && !restart.contains("manifest-url"));
+    let mixed = set(&|flag| usize::from(!restart.contains(flag)));
+    assert_eq!(old.reloaded(new), mixed);
+}

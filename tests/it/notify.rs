@@ -14,8 +14,7 @@ fn a_service_manager_hears_of_the_agent() {
     std::fs::create_dir_all(base.join("m")).unwrap();
     let dir = base.display();
     let config = base.join("config.yaml");
-    let text =
-        "apiVersion: kubelet.config.k8s.io/v1beta1\nkind: KubeletConfiguration\nclusterDomain: a\n";
+    let text = "apiVersion: kubelet.config.k8s.io/v1beta1\nkind: KubeletConfiguration\nclusterDomain: a\npodLogsDir: /a\nstaticPodPath: /a\n";
     std::fs::write(&config, text).unwrap();
     let socket = UnixDatagram::bind(base.join("notify")).unwrap();
     socket
@@ -63,7 +62,8 @@ fn a_service_manager_hears_of_the_agent() {
     });
     until("watchdog", &|heard| count(heard, "WATCHDOG=1") > 5);
 
-    std::fs::write(&config, text.replace(": a", ": b")).unwrap();
+    let changed = text.replace(": a", ": b").replace(": /a", ": /b") + "logging: {verbosity: 4}\n";
+    std::fs::write(&config, changed).unwrap();
     let kill = |signal: &str| {
         let pid = agent.id().to_string();
         assert!(
@@ -92,7 +92,21 @@ fn a_service_manager_hears_of_the_agent() {
         1,
         "{log}"
     );
-    assert!(log.contains("--cluster-domain: b instead of a"), "{log}");
+    assert!(
+        log.contains("needs a restart why=\"podLogsDir: /b instead of /a\""),
+        "{log}"
+    );
+    for taken in [
+        "--cluster-domain: b instead of a, for containers that are made from now on",
+        "-v: 4 instead of 0",
+    ] {
+        let line = format!("changed setting taken up why={taken:?}");
+        assert_eq!(log.matches(&line).count(), 1, "{taken}: {log}");
+    }
+    assert!(
+        log.contains("DEBUG setting why=\"--cluster-domain=b ("),
+        "{log}"
+    );
     assert!(log.contains("nonsense: unknown field"), "{log}");
     let feeds = heard
         .iter()

@@ -3,6 +3,7 @@
 // A test has no loop to wait in.
 #![allow(clippy::disallowed_methods, clippy::unwrap_used)]
 
+mod changed;
 mod kept;
 mod names;
 mod paths;
@@ -193,12 +194,20 @@ impl Drop for World {
 fn sources(root: &Path, path: &Path) -> Sources {
     Sources::new(SourceSettings {
         path: Some(path.to_owned()),
+        ..plain(root)
+    })
+}
+
+/// Settings without a source.
+fn plain(root: &Path) -> SourceSettings {
+    SourceSettings {
+        path: None,
         node_name: "n1".to_owned(),
         file_check: Duration::from_secs(20),
         allow_unknown_fields: false,
         url: None,
         kept: Some(root.join("kept")),
-    })
+    }
 }
 
 fn pod(name: &str, image: &str) -> String {
