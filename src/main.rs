@@ -10,6 +10,7 @@ fn main() -> ExitCode {
         Ok(Command::Run(flags)) => commands::run(&flags),
         Ok(Command::Config(flags, output)) => commands::config(&flags, output),
         Ok(Command::Status(flags)) => commands::status(&flags),
+        Ok(Command::Logs(flags)) => commands::logs(&flags),
         Ok(Command::Check(flags)) => commands::check(&flags),
         Ok(Command::Fields(prefix)) => commands::fields(&prefix),
         Ok(Command::Job) => commands::job::run(),
@@ -19,8 +20,8 @@ fn main() -> ExitCode {
             commands::print(concat!("staticlet ", env!("CARGO_PKG_VERSION"), "\n"));
             Outcome::Fine
         }
-        Ok(Command::Help) => {
-            commands::print(&cli::help());
+        Ok(Command::Help(name)) => {
+            commands::print(&cli::help(name));
             Outcome::Fine
         }
         Err(problems) => commands::misuse(&problems),

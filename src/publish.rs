@@ -81,6 +81,12 @@ pub struct Extra {
     pub node: String,
     /// Where the agent's lock is.
     pub root_dir: String,
+    /// dockerd's socket; empty in the file of an older agent, as the next.
+    #[serde(default)]
+    pub docker_socket: String,
+    /// Where log links are laid.
+    #[serde(default)]
+    pub pod_logs_dir: String,
     /// Every source has been read once.
     pub complete: bool,
     /// Manifests that are not followed.
@@ -324,6 +330,8 @@ impl Publisher {
                 written: String::new(),
                 node: world.node.name.clone(),
                 root_dir: world.node.root_dir.clone(),
+                docker_socket: world.node.docker_socket.clone(),
+                pod_logs_dir: world.node.pod_logs_dir.clone(),
                 complete: world.desired.complete,
                 refusals: world.desired.refusals.clone(),
                 docker: DockerExtra {

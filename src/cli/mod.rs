@@ -7,13 +7,19 @@
 mod flags;
 mod help;
 mod lint;
+mod pods;
 mod run;
+mod typed;
+mod words;
 
 use std::collections::BTreeMap;
 use std::ffi::OsString;
 
 pub use help::help;
 pub use lint::CheckFlags;
+pub use pods::{LogsFlags, PlaceFlags, StatusFlags};
+use typed::Stop;
+use words::{Read, Words};
 
 /// What to do.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -24,6 +30,8 @@ pub enum Command {
     Config(RunFlags, Output),
     /// Print the state of the pods.
     Status(StatusFlags),
+    /// Print a container's log.
+    Logs(LogsFlags),
     /// Check manifests.
     Check(CheckFlags),
     /// Print the fields whose paths begin like this.
@@ -39,8 +47,8 @@ pub enum Command {
     Pause,
     /// Print the version.
     Version,
-    /// Print how to use it.
-    Help,
+    /// Print how to use it, or one of its commands.
+    Help(Option<&'static str>),
 }
 
 /// The flags of the agent, as typed.
@@ -52,15 +60,6 @@ pub struct RunFlags {
     pub warnings: Vec<String>,
 }
 
-/// The flags of `status`.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct StatusFlags {
-    /// Table or JSON.
-    pub output: Output,
-    /// Where the agent publishes.
-    pub run_dir: String,
-}
-
 /// How `status` and `check` print.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Output {
@@ -68,6 +67,8 @@ pub enum Output {
     Table,
     /// A v1 PodList.
     Json,
+    /// A name a line.
+    Name,
 }
 
 /// Where the agent publishes when nothing else is said.
@@ -82,56 +83,49 @@ pub fn parse(args: impl IntoIterator<Item = OsString>) -> Result<Command, Vec<St
     let word = args.first().and_then(|first| first.to_str());
     let rest = args.get(1..).unwrap_or_default().to_vec();
     match word {
-        Some("status") => status(rest).map_err(|problem| vec![problem]),
-        Some("check") => lint::check(rest).map_err(|problem| vec![problem]),
-        Some("fields") => lint::fields(rest).map_err(|problem| vec![problem]),
         Some("job") => Ok(Command::Job),
         Some("serve") => Ok(Command::Serve {
             read_only: rest.first().is_some_and(|page| page == "read-only"),
         }),
         Some("pause") => Ok(Command::Pause),
-        Some("config") => run::config(rest),
         Some("run") => run::run(rest),
-        Some("help") => Ok(Command::Help),
+        Some("help") => {
+            let word = rest.first().and_then(|word| word.to_str());
+            Ok(Command::Help(
+                word.and_then(words::command).map(|of| of.name),
+            ))
+        }
         Some("version") => Ok(Command::Version),
-        _ => run::run(args),
+        Some(word) => match words::command(word) {
+            Some(of) => command(of, rest),
+            None => run::run(args),
+        },
+        None => run::run(args),
     }
 }
 
-fn status(args: Vec<OsString>) -> Result<Command, String> {
-    let mut flags = StatusFlags {
-        output: Output::Table,
-        run_dir: RUN_DIR.to_owned(),
+/// One of the commands in the table.
+fn command(of: &'static Words, args: Vec<OsString>) -> Result<Command, Vec<String>> {
+    let read = match of.read {
+        Read::Own(read) => read,
+        Read::Agent(read) => return read(args),
     };
-    let mut parser = lexopt::Parser::from_args(args);
-    let text = |error: lexopt::Error| format!("status: {error}");
-    while let Some(arg) = parser.next().map_err(text)? {
-        match arg {
-            lexopt::Arg::Short('h') | lexopt::Arg::Long("help") => return Ok(Command::Help),
-            lexopt::Arg::Short('o') | lexopt::Arg::Long("output") => {
-                let value = parser.value().map_err(text)?;
-                flags.output = match value.to_str() {
-                    Some("json") => Output::Json,
-                    Some("table" | "wide") => Output::Table,
-                    _ => {
-                        return Err(format!(
-                            "status: -o {} is neither table nor json",
-                            value.to_string_lossy()
-                        ));
-                    }
-                };
-            }
-            lexopt::Arg::Long("run-dir" | "run_dir") => {
-                let value = parser.value().map_err(text)?;
-                flags.run_dir = value.to_string_lossy().into_owned();
-            }
-            lexopt::Arg::Short(_) | lexopt::Arg::Long(_) | lexopt::Arg::Value(_) => {
-                return Err(format!(
-                    "status: {}; it takes -o table|json and --run-dir DIR",
-                    arg.unexpected()
-                ));
-            }
-        }
+    match typed::typed(of, args).and_then(read) {
+        Ok(command) => Ok(command),
+        Err(Stop::Help) => Ok(Command::Help(Some(of.name))),
+        Err(Stop::Wrong(problem)) => Err(vec![problem]),
     }
-    Ok(Command::Status(flags))
+}
+
+/// What to say to a word that is no command.
+fn unknown(word: &str) -> String {
+    let names = || words::COMMANDS.iter().map(|of| of.name);
+    let hint = match crate::sys::nearest(word, names()) {
+        Some(near) => format!("did you mean {near}?"),
+        None => format!(
+            "there are {}, and none at all to run the agent (see --help)",
+            names().collect::<Vec<_>>().join(", ")
+        ),
+    };
+    format!("unknown command {word:?}; {hint}")
 }

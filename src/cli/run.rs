@@ -1,9 +1,11 @@
 //! The agent's flags, and the commands that take the same.
 
-use std::ffi::{OsStr, OsString};
+use std::ffi::OsString;
 
 use super::flags::{self, Takes, Use};
-use super::{Command, Output, RunFlags};
+use super::typed::value;
+use super::words::{Words, command};
+use super::{Command, Output, RunFlags, unknown};
 
 /// The agent's flags.
 pub(super) fn run(args: Vec<OsString>) -> Result<Command, Vec<String>> {
@@ -15,7 +17,7 @@ pub(super) fn run(args: Vec<OsString>) -> Result<Command, Vec<String>> {
 
 /// The agent's flags, and `-o`.
 pub(super) fn config(args: Vec<OsString>) -> Result<Command, Vec<String>> {
-    Ok(match read(args, Some("config"))? {
+    Ok(match read(args, command("config"))? {
         Ok(typed) => Command::Config(typed.flags, typed.output),
         Err(other) => other,
     })
@@ -28,7 +30,10 @@ struct Typed {
 }
 
 /// Reads the agent's flags; with `command` its own ones as well. What asks for help is another command.
-fn read(args: Vec<OsString>, command: Option<&str>) -> Result<Result<Typed, Command>, Vec<String>> {
+fn read(
+    args: Vec<OsString>,
+    command: Option<&'static Words>,
+) -> Result<Result<Typed, Command>, Vec<String>> {
     let mut flags = RunFlags::default();
     let mut output = Output::Table;
     let mut problems = Vec::new();
@@ -43,8 +48,12 @@ fn read(args: Vec<OsString>, command: Option<&str>) -> Result<Result<Typed, Comm
             }
         };
         match arg {
-            lexopt::Arg::Short('h') | lexopt::Arg::Long("help") => return Ok(Err(Command::Help)),
-            lexopt::Arg::Short('V') | lexopt::Arg::Long("version") => return Ok(Err(Command::Version)),
+            lexopt::Arg::Short('h') | lexopt::Arg::Long("help") => {
+                return Ok(Err(Command::Help(command.map(|of| of.name))));
+            }
+            lexopt::Arg::Short('V') | lexopt::Arg::Long("version") => {
+                return Ok(Err(Command::Version));
+            }
             lexopt::Arg::Short('v') | lexopt::Arg::Long("v") => {
                 let level = parser.value().ok().and_then(|v| v.into_string().ok());
                 match level {
@@ -53,10 +62,11 @@ fn read(args: Vec<OsString>, command: Option<&str>) -> Result<Result<Typed, Comm
                 }
             }
             lexopt::Arg::Short('o') | lexopt::Arg::Long("output") if command.is_some() => {
-                let value = parser.value().unwrap_or_default();
-                match output_of(command.unwrap_or_default(), &value) {
-                    Ok(told) => output = told,
-                    Err(problem) => problems.push(problem),
+                let flag = command.and_then(|of| of.flag("output"));
+                match flag.map(|flag| value(flag, false, &mut parser)) {
+                    Some(Ok(told)) if told == "json" => output = Output::Json,
+                    Some(Ok(_)) | None => output = Output::Table,
+                    Some(Err(problem)) => problems.push(format!("config: {problem}")),
                 }
             }
             lexopt::Arg::Long(name) => {
@@ -65,10 +75,7 @@ fn read(args: Vec<OsString>, command: Option<&str>) -> Result<Result<Typed, Comm
                     problems.push(problem);
                 }
             }
-            lexopt::Arg::Value(word) => problems.push(format!(
-                "unknown command {:?}; there are config, status, check and fields, and none at all to run the agent (see --help)",
-                word.to_string_lossy()
-            )),
+            lexopt::Arg::Value(word) => problems.push(unknown(&word.to_string_lossy())),
             lexopt::Arg::Short(letter) => {
                 problems.push(format!("unknown flag -{letter} (see --help)"));
             }
@@ -125,16 +132,4 @@ fn flag(flags: &mut RunFlags, parser: &mut lexopt::Parser, name: &str) -> Result
         }
     }
     Ok(())
-}
-
-/// What `-o` says.
-pub(super) fn output_of(command: &str, value: &OsStr) -> Result<Output, String> {
-    match value.to_str() {
-        Some("json") => Ok(Output::Json),
-        Some("text") => Ok(Output::Table),
-        _ => {
-            let value = value.to_string_lossy();
-            Err(format!("{command}: -o {value} is neither text nor json"))
-        }
-    }
 }

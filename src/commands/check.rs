@@ -61,7 +61,7 @@ pub fn check(flags: &CheckFlags) -> Outcome {
         one.problems.sort_by_key(|problem| problem.line);
     }
     match flags.output {
-        Output::Table => print(&text(&all, &ignored)),
+        Output::Table | Output::Name => print(&text(&all, &ignored)),
         Output::Json => print(&format!("{:#}\n", json(&all, &ignored))),
     }
     if all.iter().all(|one| one.problems.is_empty()) {

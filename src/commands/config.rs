@@ -13,7 +13,7 @@ pub fn config(flags: &RunFlags, output: Output) -> Outcome {
         Err(problems) => return misuse(&problems),
     };
     match output {
-        Output::Table => print(&text(&settings)),
+        Output::Table | Output::Name => print(&text(&settings)),
         Output::Json => {
             let value = json!({"settings": settings.effective, "warnings": settings.warnings});
             print(&format!("{value:#}\n"));

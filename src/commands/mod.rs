@@ -5,8 +5,11 @@
 mod check;
 mod config;
 mod fields;
+mod find;
 pub mod job;
+mod logs;
 pub mod pause;
+mod place;
 mod run;
 pub mod serve;
 mod status;
@@ -14,6 +17,7 @@ mod status;
 pub use check::check;
 pub use config::config;
 pub use fields::fields;
+pub use logs::logs;
 pub use run::run;
 pub use status::status;
 
@@ -49,6 +53,44 @@ impl From<crate::sys::Result<()>> for Outcome {
             Ok(()) => Outcome::Fine,
             Err(error) => {
                 complain(&error.to_string());
+                Outcome::Failed
+            }
+        }
+    }
+}
+
+/// Why a command cannot do what it was asked to.
+#[derive(Debug)]
+pub(crate) enum Fault {
+    /// It was called wrongly, one line for each thing.
+    Misuse(Vec<String>),
+    /// The answer is bad.
+    Bad(String),
+    /// The system failed.
+    Failed(crate::sys::Error),
+}
+
+impl From<crate::sys::Error> for Fault {
+    fn from(error: crate::sys::Error) -> Fault {
+        Fault::Failed(error)
+    }
+}
+
+impl Fault {
+    /// Tells it, as of this command.
+    fn tell(self, command: &str) -> Outcome {
+        match self {
+            Fault::Misuse(problems) => {
+                let problems = problems.into_iter();
+                let problems: Vec<_> = problems.map(|text| format!("{command}: {text}")).collect();
+                misuse(&problems)
+            }
+            Fault::Bad(text) => {
+                complain(&format!("{command}: {text}"));
+                Outcome::Bad
+            }
+            Fault::Failed(error) => {
+                complain(&format!("{command}: {error}"));
                 Outcome::Failed
             }
         }

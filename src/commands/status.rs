@@ -3,6 +3,8 @@
 use std::path::Path;
 use std::time::Duration;
 
+use k8s_openapi::api::core::v1::Pod;
+
 use super::{Outcome, complain, print};
 use crate::cli::{Output, StatusFlags};
 use crate::publish::{self, Published};
@@ -44,6 +46,7 @@ pub fn status(flags: &StatusFlags) -> Outcome {
     match flags.output {
         Output::Table => print(&table(&file, &rows, now)),
         Output::Json => print(&json(&file)),
+        Output::Name => print(&names(&file)),
     }
     let extra = &file.staticlet;
     let well = rows.iter().all(|row| row.is_well)
@@ -51,6 +54,15 @@ pub fn status(flags: &StatusFlags) -> Outcome {
         && extra.docker.error.is_none()
         && extra.archives.iter().all(|archive| archive.why.is_none());
     if well { Outcome::Fine } else { Outcome::Bad }
+}
+
+/// `namespace/name` of each pod.
+fn names(file: &Published) -> String {
+    let of = |pod: &Pod| {
+        let namespace = pod.metadata.namespace.as_deref()?;
+        Some(format!("{namespace}/{}\n", pod.metadata.name.as_deref()?))
+    };
+    file.items.iter().filter_map(of).collect()
 }
 
 /// A PodList that anything that reads `kubectl get pods -o json` can read.

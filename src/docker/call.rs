@@ -85,10 +85,14 @@ pub(super) struct Link {
 }
 
 impl Link {
-    pub(super) fn new(socket: &str, api: Option<(u32, u32)>) -> Link {
+    pub(super) fn new(
+        socket: &str,
+        api: Option<(u32, u32)>,
+        outlet: Option<transport::Outlet>,
+    ) -> Link {
         let shut = Shut::default();
         Link {
-            agent: transport::agent(socket, Shut::clone(&shut)),
+            agent: transport::agent(socket, Shut::clone(&shut), outlet),
             shut,
             api: Cell::new(api),
             floor: Cell::new(API_OLDEST),
@@ -154,8 +158,12 @@ impl Link {
         Ok(self.versioned(call)?.body(bytes_max)?.0)
     }
 
-    /// A call whose answer is bytes until the other side hangs up, handed over piece by piece.
-    pub(super) fn raw(&self, call: Call<'_>, each: &mut dyn FnMut(&[u8])) -> Result<()> {
+    /// A call whose answer is bytes until the other side hangs up, handed over piece by piece, until `each` breaks off.
+    pub(super) fn raw(
+        &self,
+        call: Call<'_>,
+        each: &mut dyn FnMut(&[u8]) -> ControlFlow<()>,
+    ) -> Result<()> {
         let Reply {
             doing,
             deadline,
@@ -170,7 +178,9 @@ impl Link {
             if got == 0 {
                 return Ok(());
             }
-            each(piece.get(..got).unwrap_or_default());
+            if each(piece.get(..got).unwrap_or_default()).is_break() {
+                return Ok(());
+            }
         }
     }
 
@@ -382,7 +392,7 @@ mod tests {
 
     #[test]
     fn daemon_replaced_under_us_is_asked_again() {
-        let link = Link::new("/nowhere", Some((1, 41)));
+        let link = Link::new("/nowhere", Some((1, 41)), None);
         let said = "dockerd 400: client version 1.41 is too old. Minimum supported API version is 1.52, please upgrade your client to a newer version";
         link.learn_api(&Error::new("list", Kind::Refused, said));
         assert_eq!((link.api.get(), link.floor.get()), (None, (1, 52)));
@@ -405,7 +415,7 @@ mod tests {
             // Until the client hangs up.
             let _ = stream.read_to_end(&mut Vec::new());
         });
-        let link = Link::new(path.to_str().unwrap(), Some((1, 41)));
+        let link = Link::new(path.to_str().unwrap(), Some((1, 41)), None);
         let mut call = Call::change("pull", Method::POST, "/images/create");
         call.deadline = Deadline::Pause(Duration::from_millis(400));
         let mut lines = 0;

@@ -2,6 +2,8 @@
 
 use std::io::Read;
 use std::ops::ControlFlow;
+use std::os::fd::OwnedFd;
+use std::sync::Arc;
 
 use base64::Engine as _;
 use ureq::http::Method;
@@ -46,7 +48,16 @@ impl Docker {
     /// A dockerd behind this socket (a plain path). Touches nothing yet; without `api` the first call negotiates it.
     pub fn new(socket: &str, api: Option<(u32, u32)>) -> Docker {
         Docker {
-            link: Link::new(socket, api),
+            link: Link::new(socket, api, None),
+            label: LABEL_KUBELET.to_owned(),
+        }
+    }
+
+    /// The same for one whose answers are only passed on to `outlet`: a call ends when nobody reads that any more, also
+    /// while dockerd has nothing to say.
+    pub fn passing_on(socket: &str, api: (u32, u32), outlet: OwnedFd) -> Docker {
+        Docker {
+            link: Link::new(socket, Some(api), Some(Arc::new(outlet))),
             label: LABEL_KUBELET.to_owned(),
         }
     }

@@ -51,6 +51,12 @@ pub(super) const LOAD: Deadline = Deadline::Pause(Duration::from_secs(300));
 /// Events: dockerd sends the head at once, and then nothing at all while nothing happens, not even a keep-alive.
 pub(super) const EVENTS: Deadline = Deadline::Head(Duration::from_secs(5));
 
+/// A log that grows: the same, whatever the container says.
+pub(super) const FOLLOW: Deadline = Deadline::Head(Duration::from_secs(5));
+
+/// A log as it is: dockerd reads gigabytes of JSON on a slow disk to find the first line that is wanted.
+pub(super) const LOG: Deadline = Deadline::Pause(Duration::from_secs(60));
+
 /// The largest list: some 2.5 KB a container, so 13,000 of them.
 pub(super) const LIST_BYTES_MAX: usize = 32 << 20;
 

@@ -1,5 +1,6 @@
 //! The calls for a command inside a container.
 
+use std::ops::ControlFlow;
 use std::time::Duration;
 
 use ureq::http::Method;
@@ -41,7 +42,10 @@ impl Docker {
         let path = format!("/exec/{}/start", part(exec));
         let mut call = post(doing, path, &wire::ExecStart { detach: false })?;
         call.deadline = Deadline::Whole(within);
-        self.link.raw(call, each)
+        self.link.raw(call, &mut |piece| {
+            each(piece);
+            ControlFlow::Continue(())
+        })
     }
 
     /// What became of it.

@@ -11,9 +11,11 @@ mod client;
 mod deadlines;
 mod exec;
 mod load;
+mod logs;
 mod stream;
 mod transport;
 pub mod wire;
 
 pub use client::{Docker, ImportCall, PullCall};
+pub use logs::LogsCall;
 pub use stream::log_text;

@@ -1,6 +1,7 @@
 //! Answers that are not one JSON document: lines of JSON, and framed logs.
 
 use std::io::{BufRead, Read};
+use std::ops::ControlFlow;
 
 use serde::de::DeserializeOwned;
 
@@ -64,9 +65,96 @@ pub fn log_text(raw: &[u8]) -> String {
     String::from_utf8_lossy(&text).into_owned()
 }
 
+/// What dockerd itself says in the middle of a log: it cannot go on.
+pub(super) const STREAM_SYSTEM: u8 = 3;
+
+/// Takes the frames off what comes piece by piece, and keeps no more than a frame's head.
+#[derive(Debug, Default)]
+pub(super) struct Frames {
+    head: Vec<u8>,
+    /// Bytes of the frame that are still to come.
+    left: usize,
+}
+
+impl Frames {
+    /// Hands the payload within `piece` to `each`, with the number of its stream, until that breaks off.
+    ///
+    /// # Errors
+    /// The first bytes of something that is no frame.
+    pub(super) fn feed(
+        &mut self,
+        mut piece: &[u8],
+        each: &mut dyn FnMut(u8, &[u8]) -> ControlFlow<()>,
+    ) -> Result<ControlFlow<()>, String> {
+        while !piece.is_empty() {
+            if let [stream, _, _, _, _, _, _, _] = self.head.as_slice() {
+                let (payload, after) = piece.split_at(self.left.min(piece.len()));
+                if each(*stream, payload).is_break() {
+                    return Ok(ControlFlow::Break(()));
+                }
+                piece = after;
+                self.left -= payload.len();
+            } else {
+                let (head, after) = piece.split_at((HEAD_BYTES - self.head.len()).min(piece.len()));
+                self.head.extend_from_slice(head);
+                piece = after;
+                let Some(length) = frame_length(&self.head)? else {
+                    continue;
+                };
+                self.left = length;
+            }
+            if self.left == 0 {
+                self.head.clear();
+            }
+        }
+        Ok(ControlFlow::Continue(()))
+    }
+}
+
+const HEAD_BYTES: usize = 8;
+
+/// The length in the head of a frame; `None` while the head is not complete.
+fn frame_length(head: &[u8]) -> Result<Option<usize>, String> {
+    match head {
+        [0..=STREAM_SYSTEM, 0, 0, 0, a, b, c, d] => {
+            let length = u32::from_be_bytes([*a, *b, *c, *d]);
+            Ok(Some(usize::try_from(length).unwrap_or(usize::MAX)))
+        }
+        [_, _, _, _, _, _, _, _] => Err(format!("{:?}", String::from_utf8_lossy(head))),
+        _ => Ok(None),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn frames_come_off_wherever_the_pieces_are_cut() {
+        let raw = b"\x01\0\0\0\0\0\0\x04out\n\x02\0\0\0\0\0\0\0\x02\0\0\0\0\0\0\x03err";
+        for size in 1..=raw.len() {
+            let (mut frames, mut seen) = (Frames::default(), Vec::new());
+            for piece in raw.chunks(size) {
+                let fed = frames.feed(piece, &mut |stream, bytes| {
+                    seen.extend(bytes.iter().map(|byte| (stream, *byte)));
+                    ControlFlow::Continue(())
+                });
+                assert_eq!(fed, Ok(ControlFlow::Continue(())));
+            }
+            let of = |wanted| {
+                let of = seen.iter().filter(|(stream, _)| *stream == wanted);
+                of.map(|(_, byte)| char::from(*byte)).collect::<String>()
+            };
+            assert_eq!((of(1).as_str(), of(2).as_str()), ("out\n", "err"), "{size}");
+        }
+    }
+
+    #[test]
+    fn what_is_no_frame_is_refused() {
+        let mut frames = Frames::default();
+        let fed = frames.feed(b"plain text", &mut |_, _| ControlFlow::Continue(()));
+        assert_eq!(fed, Err("\"plain te\"".to_owned()));
+    }
 
     #[test]
     fn lines_may_be_blank_or_lack_the_last_newline() {

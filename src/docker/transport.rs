@@ -1,6 +1,7 @@
 //! HTTP over a Unix socket, for `ureq`.
 
 use std::io::{self, Read, Write};
+use std::os::fd::{AsFd, OwnedFd};
 use std::os::unix::net::UnixStream;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -48,8 +49,11 @@ fn is_shut(err: &io::Error) -> bool {
     )
 }
 
+/// Where the answers go: a pipe, say. When nobody reads it any more, no answer is waited for.
+pub(super) type Outlet = Arc<OwnedFd>;
+
 /// An HTTP client whose every connection goes to this socket.
-pub(super) fn agent(socket: &str, shut: Shut) -> Agent {
+pub(super) fn agent(socket: &str, shut: Shut, outlet: Option<Outlet>) -> Agent {
     let config = Agent::config_builder()
         .http_status_as_error(false)
         .max_redirects(0)
@@ -64,6 +68,7 @@ pub(super) fn agent(socket: &str, shut: Shut) -> Agent {
     let connector = SocketConnector {
         path: PathBuf::from(socket),
         shut,
+        outlet,
     };
     Agent::with_parts(config, connector, NoNames)
 }
@@ -111,6 +116,7 @@ impl Resolver for NoNames {
 struct SocketConnector {
     path: PathBuf,
     shut: Shut,
+    outlet: Option<Outlet>,
 }
 
 impl Connector for SocketConnector {
@@ -138,6 +144,7 @@ impl Connector for SocketConnector {
         Ok(Some(SocketTransport {
             stream,
             shut: Arc::clone(&self.shut),
+            outlet: self.outlet.clone(),
             buffers: LazyBuffers::new(BUFFER_BYTES, BUFFER_BYTES),
         }))
     }
@@ -166,6 +173,7 @@ impl SocketConnector {
 struct SocketTransport {
     stream: UnixStream,
     shut: Shut,
+    outlet: Option<Outlet>,
     buffers: LazyBuffers,
 }
 
@@ -195,6 +203,11 @@ impl Transport for SocketTransport {
     fn await_input(&mut self, timeout: NextTimeout) -> Result<bool, Error> {
         let limit = Limit::of(timeout.for_read());
         loop {
+            if let Some(outlet) = &self.outlet
+                && !sys::poll_while_read(self.stream.as_fd(), outlet.as_fd(), limit.at)
+            {
+                return Err(io::Error::from(io::ErrorKind::BrokenPipe).into());
+            }
             self.stream.set_read_timeout(limit.left()?)?;
             match (&self.stream).read(self.buffers.input_append_buf()) {
                 Ok(got) => {

@@ -5,6 +5,7 @@
 
 mod child;
 mod clock;
+mod duration;
 mod error;
 pub mod files;
 pub mod json;
@@ -17,9 +18,10 @@ pub mod tls;
 
 pub use child::{Child, Guest, die_with_parent, drop_privileges, signal_of, told};
 pub use clock::{Mono, Now, Wall, now};
+pub use duration::duration;
 pub use error::{Error, Kind, Result};
 pub use lock::Lock;
 pub use notify::Notify;
-pub use poll::{pause, poll};
+pub use poll::{is_read, pause, poll, poll_while_read};
 pub use signals::{Signal, Signals};
 pub use spelling::nearest;

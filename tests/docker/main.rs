@@ -15,6 +15,7 @@
 mod support;
 
 mod adopt;
+mod commands;
 mod dockerd;
 mod edits;
 mod faults;

@@ -131,7 +131,7 @@ fn wrong_use_of_check_and_fields_is_100() {
         ("check -o yaml x", "check: -o yaml is neither text nor json"),
         ("check --frob x", "--frob"),
         ("check --hostname-override=a_b x", "is no node name"),
-        ("fields a b", "it takes one field path"),
+        ("fields a b", "it takes one PREFIX"),
     ] {
         let (text, code) = typed(&dir, line, "");
         assert!(text.contains(wanted), "{line}: {text}");

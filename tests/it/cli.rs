@@ -59,7 +59,7 @@ fn wrong_use_says_what_to_do() {
         ),
         (
             "status -o yaml",
-            "status: -o yaml is neither table nor json",
+            "status: -o yaml is none of table, wide, json, name",
         ),
     ];
     for (line, said) in rows {

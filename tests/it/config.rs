@@ -54,7 +54,7 @@ fn one<'a>(settings: &'a Settings, name: &str) -> &'a Effective {
 fn every_flag_and_no_other_is_a_setting() {
     let set = settings(&flags("--hostname-override=n"), None).unwrap();
     let shown: BTreeSet<&str> = set.effective.iter().map(|one| one.flag).collect();
-    let text = help();
+    let text = help(None);
     let told = text.lines().filter_map(|line| line.strip_prefix("  --"));
     let told = told.map(|line| line.split(['=', ' ']).next().unwrap());
     let told: BTreeSet<&str> = told

@@ -16,6 +16,7 @@ mod apiserver;
 mod captures;
 mod check;
 mod cli;
+mod commands;
 mod config;
 mod converge;
 mod decide;

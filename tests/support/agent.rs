@@ -214,6 +214,26 @@ impl Agent {
         String::from_utf8_lossy(&out.stdout).into_owned() + &String::from_utf8_lossy(&out.stderr)
     }
 
+    /// Types a command about this agent: what it printed, what it complained of, and its exit code.
+    pub fn typed(&self, line: &[&str]) -> (String, String, i32) {
+        let out = self.typing(line).output().unwrap();
+        (
+            String::from_utf8_lossy(&out.stdout).into_owned(),
+            String::from_utf8_lossy(&out.stderr).into_owned(),
+            out.status.code().unwrap(),
+        )
+    }
+
+    /// The same, not started yet.
+    pub fn typing(&self, line: &[&str]) -> Command {
+        let mut command = Command::new(BIN);
+        command
+            .args(line)
+            .arg(format!("--run-dir={}/run", self.base.display()))
+            .stdin(Stdio::null());
+        command
+    }
+
     pub fn status_json(&self) -> Value {
         let out = Command::new(BIN)
             .args(["status", "-o", "json"])

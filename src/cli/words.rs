@@ -1,0 +1,211 @@
+//! Every command with its flags, as data: what may be typed, what `--help` says, what a shell completes, and the manual.
+
+use std::ffi::OsString;
+
+use super::typed::{Stop, Typed};
+use super::{Command, lint, pods, run};
+
+/// A command.
+#[derive(Debug)]
+pub(super) struct Words {
+    /// What is typed for it.
+    pub(super) name: &'static str,
+    /// What follows beside flags: `POD` is one, `[POD]` one or none, `PATH...` some, `[POD...]` any number; empty: nothing.
+    pub(super) takes: &'static str,
+    /// What it does, in some words.
+    pub(super) what: &'static str,
+    /// What else is to be known.
+    pub(super) more: &'static str,
+    /// Its flags, `--help` aside.
+    pub(super) flags: &'static [&'static Flag],
+    /// What it looks like.
+    pub(super) example: &'static str,
+    /// How it is read.
+    pub(super) read: Read,
+}
+
+/// How what was typed becomes a command.
+#[derive(Debug)]
+pub(super) enum Read {
+    /// By its own flags.
+    Own(fn(Typed) -> Result<Command, Stop>),
+    /// By those of the agent, and its own besides.
+    Agent(fn(Vec<OsString>) -> Result<Command, Vec<String>>),
+}
+
+/// A flag of a command.
+#[derive(Debug)]
+pub(super) struct Flag {
+    /// Its letter, if it has one.
+    pub(super) short: Option<char>,
+    /// Its name without the dashes.
+    pub(super) long: &'static str,
+    /// What its value is: words with `|` between are all that there are; empty: it takes none.
+    pub(super) value: &'static str,
+    /// What it does.
+    pub(super) what: &'static str,
+}
+
+impl Flag {
+    const fn new(long: &'static str, value: &'static str, what: &'static str) -> Flag {
+        Flag {
+            short: None,
+            long,
+            value,
+            what,
+        }
+    }
+
+    const fn letter(self, letter: char) -> Flag {
+        Flag {
+            short: Some(letter),
+            ..self
+        }
+    }
+
+    /// The values that there are; empty where any will do.
+    pub(super) fn choices(&self) -> Vec<&'static str> {
+        if self.value.contains('|') {
+            self.value.split('|').collect()
+        } else {
+            Vec::new()
+        }
+    }
+
+    /// As a person would type it.
+    pub(super) fn typed(&self) -> String {
+        let letter = self.short.map(|letter| format!("-{letter}"));
+        letter.unwrap_or_else(|| format!("--{}", self.long))
+    }
+}
+
+impl Words {
+    /// The flag of this name.
+    pub(super) fn flag(&self, long: &str) -> Option<&'static Flag> {
+        self.flags.iter().copied().find(|flag| flag.long == long)
+    }
+
+    /// The flag of this letter.
+    pub(super) fn letter(&self, letter: char) -> Option<&'static Flag> {
+        let mut flags = self.flags.iter().copied();
+        flags.find(|flag| flag.short == Some(letter))
+    }
+
+    /// How many words it takes at least and at most.
+    pub(super) fn counts(&self) -> (usize, usize) {
+        let least = usize::from(!self.takes.is_empty() && !self.takes.starts_with('['));
+        let most = match self.takes {
+            "" => 0,
+            takes if takes.contains("...") => usize::MAX,
+            _ => 1,
+        };
+        (least, most)
+    }
+}
+
+const RUN_DIR: Flag = Flag::new(
+    "run-dir",
+    "DIR",
+    "where the agent publishes; default /run/staticlet",
+);
+const NODE: Flag = Flag::new(
+    "hostname-override",
+    "NAME",
+    "the node's name; default: the agent's, or the host's",
+);
+
+const ROOT_DIR: Flag = Flag::new(
+    "root-dir",
+    "DIR",
+    "what the agent's pods own; default: the agent's, or /var/lib/staticlet",
+);
+const DOCKER: Flag = Flag::new(
+    "container-runtime-endpoint",
+    "URL",
+    "dockerd; default: the agent's, or DOCKER_HOST",
+);
+const CONTAINER: Flag = Flag::new("container", "NAME", "which container of the pod").letter('c');
+
+/// All of them, in the order of `--help`.
+pub(super) const COMMANDS: &[Words] = &[
+    Words {
+        name: "config",
+        takes: "[FLAG...]",
+        what: "show the settings that the agent's flags make, and where each was said",
+        more: "Takes every flag of the agent (see staticlet --help), and starts nothing.",
+        flags: &[&Flag::new("output", "text|json", "how to print it").letter('o')],
+        example: "staticlet config --config=/etc/staticlet/config.yaml",
+        read: Read::Agent(run::config),
+    },
+    Words {
+        name: "status",
+        takes: "",
+        what: "show the pods; exit code 0: all are well",
+        more: "Below the table is a line for each thing that is not as it should be. The state is what the agent published: a dead \
+agent's is shown as well, with its age.",
+        flags: &[
+            &Flag::new(
+                "output",
+                "table|wide|json|name",
+                "a table, a v1 PodList, or names alone",
+            )
+            .letter('o'),
+            &RUN_DIR,
+        ],
+        example: "staticlet status -o json | jq -r '.items[].status.podIP'",
+        read: Read::Own(pods::status),
+    },
+    Words {
+        name: "logs",
+        takes: "POD",
+        what: "print the log of a container",
+        more: "A pod is its name, or namespace/name, with or without the name of the node at its end. Standard output and standard \
+error come as one. With -f it ends when the container does. Needs no agent.",
+        flags: &[
+            &CONTAINER,
+            &Flag::new("follow", "", "go on as the log grows").letter('f'),
+            &Flag::new("previous", "", "of the newest instance that has ended").letter('p'),
+            &Flag::new("tail", "N", "the last N lines; default: all"),
+            &Flag::new("since", "TIME", "what was said in this time: 90s, 10m, 2h"),
+            &Flag::new("timestamps", "", "begin each line with its time"),
+            &NODE,
+            &RUN_DIR,
+            &ROOT_DIR,
+            &DOCKER,
+        ],
+        example: "staticlet logs static-web -f --tail 20\nstaticlet logs kube-system/etcd -p --since 10m",
+        read: Read::Own(pods::logs),
+    },
+    Words {
+        name: "check",
+        takes: "PATH...",
+        what: "say what is wrong with manifests, by file, line and field",
+        more: "A path is a manifest, a directory of them, or - for standard input. Needs neither Docker, nor an agent, nor root. \
+Exit code 1: there is a problem.",
+        flags: &[
+            &Flag::new("output", "text|json", "how to print it").letter('o'),
+            &NODE,
+            &Flag::new(
+                "allow-unknown-fields",
+                "",
+                "unknown fields are a warning, not a problem",
+            ),
+        ],
+        example: "staticlet check pod.yaml && cp pod.yaml /etc/kubelet.d",
+        read: Read::Own(lint::check),
+    },
+    Words {
+        name: "fields",
+        takes: "[PREFIX]",
+        what: "list every field of a Pod, and what becomes of it here",
+        more: "With a prefix, those whose path begins like it.",
+        flags: &[],
+        example: "staticlet fields spec.containers.livenessProbe",
+        read: Read::Own(lint::fields),
+    },
+];
+
+/// The command of this name.
+pub(super) fn command(name: &str) -> Option<&'static Words> {
+    COMMANDS.iter().find(|command| command.name == name)
+}

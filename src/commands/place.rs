@@ -1,0 +1,109 @@
+//! Which agent a command is about: its directories, its dockerd, and what it published.
+
+use std::collections::BTreeMap;
+
+use k8s_openapi::api::core::v1::Pod;
+
+use super::{Fault, docker_host};
+use crate::cli::{PlaceFlags, RunFlags};
+use crate::config::{self, Settings};
+use crate::docker::Docker;
+use crate::pod::PodKey;
+use crate::publish::{self, Published};
+use crate::translate::own_label;
+
+/// One agent, whether it runs or not.
+pub(super) struct Place {
+    /// What it was told, as far as a command needs it.
+    pub(super) settings: Settings,
+    /// What it published last; `None` when nothing can be read of that.
+    pub(super) published: Option<Published>,
+    /// Its dockerd, of which only its own containers are seen.
+    pub(super) docker: Docker,
+}
+
+impl Place {
+    /// Flags come first, then what the agent published, then the defaults.
+    ///
+    /// # Errors
+    /// A value that is wrong.
+    pub(super) fn find(flags: &PlaceFlags) -> Result<Place, Fault> {
+        let published = publish::read(&publish::path(&flags.run_dir)).ok();
+        let is_meant = |file: &Published| {
+            let root = flags.root_dir.as_ref();
+            root.is_none_or(|root| *root == file.staticlet.root_dir)
+        };
+        let published = published.filter(is_meant);
+        let told = published.as_ref().map(|file| &file.staticlet);
+        let mut values = BTreeMap::from([("run-dir".to_owned(), flags.run_dir.clone())]);
+        for (name, flag, told) in [
+            ("root-dir", &flags.root_dir, told.map(|told| &told.root_dir)),
+            (
+                "container-runtime-endpoint",
+                &flags.docker,
+                told.map(|told| &told.docker_socket),
+            ),
+            (
+                "hostname-override",
+                &flags.node_name,
+                told.map(|told| &told.node),
+            ),
+        ] {
+            let value = flag.as_ref().or(told).filter(|value| !value.is_empty());
+            if let Some(value) = value {
+                values.insert(name.to_owned(), value.clone());
+            }
+        }
+        let run = RunFlags {
+            values,
+            ..RunFlags::default()
+        };
+        let mut settings =
+            config::settings(&run, docker_host().as_deref()).map_err(Fault::Misuse)?;
+        if let Some(dir) = told.map(|told| &told.pod_logs_dir)
+            && !dir.is_empty()
+        {
+            settings.node.pod_logs_dir.clone_from(dir);
+        }
+        let node = &settings.node;
+        Ok(Place {
+            docker: Docker::new(&node.docker_socket, None).only(own_label(&node.root_dir)),
+            settings,
+            published,
+        })
+    }
+
+    /// What was published of a pod.
+    pub(super) fn pod(&self, key: &PodKey) -> Option<&Pod> {
+        self.pods().find(|pod| key_of(pod).as_ref() == Some(key))
+    }
+
+    /// What was published of all pods.
+    pub(super) fn pods(&self) -> impl Iterator<Item = &Pod> {
+        self.published.iter().flat_map(|file| &file.items)
+    }
+
+    /// Why a pod, or one of its containers, does not run, as far as that was published; empty when nothing was.
+    pub(super) fn reasons(&self, key: &PodKey, container: Option<&str>) -> String {
+        let extra = self.published.as_ref().map(|file| &file.staticlet);
+        let known = extra.and_then(|extra| extra.pods.get(&key.to_string()));
+        let reasons = known.iter().flat_map(|known| &known.reasons);
+        let is_about = |of: &Option<String>| match (of, container) {
+            (Some(of), Some(container)) => of == container,
+            (None, _) | (_, None) => true,
+        };
+        let about = reasons.filter(|reason| is_about(&reason.container));
+        let texts: Vec<String> = about
+            .map(|reason| format!("{}: {}", reason.reason, reason.message.replace('\n', " ")))
+            .collect();
+        texts.join("; ")
+    }
+}
+
+/// The key of a published pod.
+pub(super) fn key_of(pod: &Pod) -> Option<PodKey> {
+    Some(PodKey {
+        namespace: pod.metadata.namespace.clone()?,
+        name: pod.metadata.name.clone()?,
+    })
+}

@@ -1,0 +1,104 @@
+//! The commands that a person types about pods that are there.
+
+use std::io::{BufRead, BufReader, Read};
+use std::process::Stdio;
+use std::time::{Duration, Instant};
+
+use crate::support::agent::{Agent, SOON, eventually, pod};
+use crate::support::engine;
+
+/// Says `begin`, then a line on each stream every tenth of a second.
+const TALKER: &str =
+    "echo begin; trap 'exit 0' TERM; while :; do echo out; echo err >&2; sleep 0.1 & wait $!; done";
+
+#[test]
+#[ignore = "needs dockerd"]
+fn logs_of_what_runs_and_of_what_has_ended() {
+    let mut agent = Agent::started("logs");
+    let other = "  - {name: tty, image: 'busybox:1', imagePullPolicy: Never, tty: true, command: [sh, -c, 'echo first; sleep 100000']}\n";
+    agent.put("a.yaml", &(pod("a", TALKER, "") + other));
+    let first = agent.wait_running("a", "c");
+    agent.wait_running("a", "tty");
+    let (out, err, code) = agent.typed(&["logs", "a"]);
+    assert_eq!((out.as_str(), code), ("", 1), "{err}");
+    assert!(
+        err.ends_with("has several containers, choose one with -c: c, tty\n"),
+        "{err}"
+    );
+    assert_eq!(agent.typed(&["logs", "a", "-c", "tty"]).0, "first\r\n");
+    let mut last = String::new();
+    eventually(&agent, "both streams are there", SOON, || {
+        let (out, err, code) = agent.typed(&["logs", "default/a", "-c", "c", "--tail=50"]);
+        let said = format!("{code} {err}{}", out.chars().take(100).collect::<String>());
+        if said != last {
+            println!("{said}");
+            last = said;
+        }
+        code == 0 && out.contains("out\n") && out.contains("err\n")
+    });
+    let (out, _, _) = agent.typed(&["logs", "a", "-c", "c", "--tail=1", "--timestamps"]);
+    let (time, said) = out.split_once(' ').unwrap();
+    assert!(time.len() > 20 && time.ends_with('Z'), "{out}");
+    assert!(["out\n", "err\n"].contains(&said), "{out}");
+    assert_eq!(agent.typed(&["logs", "a", "-c", "tty", "--since=0s"]).0, "");
+    // A second attempt: both can be read, and without an agent too.
+    engine::call("POST", &format!("/containers/{first}/kill"), None);
+    agent.wait_other("a", "c", &first);
+    agent.end("TERM");
+    let name = format!("default/a-{}", agent.node);
+    let (out, err, _) = agent.typed(&["logs", &name, "-c", "c", "-p", "--tail=all"]);
+    assert!(out.starts_with("begin\n"), "{out} {err}");
+    assert_eq!(agent.typed(&["logs", &name, "-c", "tty", "-p"]).2, 1);
+}
+
+#[test]
+#[ignore = "needs dockerd"]
+fn logs_are_followed_until_nobody_reads_or_nobody_speaks() {
+    let agent = Agent::started("follow");
+    agent.put(
+        "quiet.yaml",
+        &pod("quiet", "echo hello; exec sleep 100000", ""),
+    );
+    agent.put(
+        "brief.yaml",
+        &pod(
+            "brief",
+            "echo one; sleep 8; echo two; exit 3",
+            "  restartPolicy: Never\n",
+        ),
+    );
+    let quiet = agent.wait_running("quiet", "c");
+    agent.wait_running("brief", "c");
+    let follow = |pod: &str| {
+        let mut child = agent
+            .typing(&["logs", "-f", pod])
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let mut out = BufReader::new(child.stdout.take().unwrap());
+        let mut line = String::new();
+        out.read_line(&mut line).unwrap();
+        (child, out, line)
+    };
+    let (mut child, out, line) = follow("quiet");
+    assert_eq!(line, "hello\n");
+    // It says nothing more, and the reader goes.
+    drop(out);
+    let begin = Instant::now();
+    while child.try_wait().unwrap().is_none() {
+        assert!(begin.elapsed() < SOON, "it goes on with nobody there");
+        std::thread::sleep(Duration::from_millis(20));
+    }
+    let out = child.wait_with_output().unwrap();
+    assert_eq!(
+        (out.status.code(), out.stderr.as_slice()),
+        (Some(0), &b""[..])
+    );
+    assert_eq!(agent.running("quiet", "c"), [quiet]);
+    let (mut child, mut out, line) = follow("brief");
+    let mut rest = String::new();
+    out.read_to_string(&mut rest).unwrap();
+    assert_eq!((line + &rest).as_str(), "one\ntwo\n");
+    assert_eq!(child.wait().unwrap().code(), Some(0));
+}
