@@ -38,6 +38,7 @@ mod run;
 mod sandbox;
 mod start;
 mod stop;
+mod subpaths;
 mod table;
 mod tree;
 mod volumes;

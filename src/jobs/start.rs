@@ -9,7 +9,7 @@ use k8s_openapi::api::core::v1::Container;
 use super::create::Failure;
 use super::pod::{Joined, PodJob};
 use super::report::{Failed, because, say};
-use super::{logs, nonroot, post_start};
+use super::{logs, nonroot, post_start, subpaths};
 use crate::decide::ImageChoice;
 use crate::docker::wire::Image;
 use crate::pod::ContainerName;
@@ -18,6 +18,7 @@ use crate::sys::files::{self, Durable};
 use crate::sys::{Error, Kind};
 use crate::translate::{
     ContainerInput, ImageFacts, container_body, container_name, hosts_file, paths, seccomp_file,
+    sub_path_plans,
 };
 
 /// The node's hosts file and a seccomp profile are read up to here.
@@ -75,6 +76,7 @@ pub(super) fn start(job: &PodJob, wanted: &Wanted<'_>) -> Result<(), Failed> {
         disk_bytes: files::disk_bytes(&node.root_dir),
     };
     let body = container_body(&input).map_err(because(FailReason::CreateContainerConfigError))?;
+    bind_parts(&input)?;
     let name = container_name(&pod.key, &pod.uid, wanted.container, wanted.attempt);
     post_start::announce(job, container, wanted.attempt);
     let id = job
@@ -101,6 +103,20 @@ pub(super) fn start(job: &PodJob, wanted: &Wanted<'_>) -> Result<(), Failed> {
         ips: &wanted.sandbox.ips,
     };
     post_start::run(job, &instance)
+}
+
+/// Binds the parts of volumes that the container mounts.
+fn bind_parts(input: &ContainerInput<'_>) -> Result<(), Failed> {
+    let plans = sub_path_plans(input).map_err(because(FailReason::CreateContainerConfigError))?;
+    for plan in plans {
+        subpaths::bind(&plan).map_err(|error| {
+            because(FailReason::CreateContainerConfigError)(format!(
+                "failed to prepare subPath for volumeMount {:?} of container {:?}: {error}",
+                plan.volume, input.container.name
+            ))
+        })?;
+    }
+    Ok(())
 }
 
 /// The image to start from; `None` when it has to be pulled first.

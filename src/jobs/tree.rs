@@ -10,11 +10,11 @@ use std::path::Path;
 
 use nix::dir::Dir;
 use nix::errno::Errno;
-use nix::fcntl::{AtFlags, OFlag, renameat};
+use nix::fcntl::{AtFlags, OFlag, open, renameat};
 use nix::sys::stat::{Mode, SFlag, fstat, fstatat};
 use nix::unistd::{UnlinkatFlags, unlinkat};
 
-use crate::sys::{Error, Kind, Result};
+use crate::sys::{Error, Kind, Result, mounts};
 
 /// Each level holds a descriptor. What lies deeper is moved up first, so that no container can build a tree that stays.
 const DEPTH_MAX: u32 = 128;
@@ -22,43 +22,74 @@ const DEPTH_MAX: u32 = 128;
 /// Names that are held in memory at a time: a container may have made millions.
 const NAMES_MAX: usize = 1024;
 
-/// Removes a directory and all in it, as far as it lies on one file system. One that is not there is fine.
+/// Removes a directory and all in it, as far as it lies on one mount. One that is not there is fine. The directories above
+/// it are trusted.
 ///
 /// # Errors
 /// What could not be removed; the rest stays, for the next try.
 pub(super) fn remove(path: &Path) -> Result<()> {
     let doing = || format!("remove {}", path.display());
-    let top = match Dir::open(path, dir_flags(), Mode::empty()) {
-        Ok(top) => top,
-        Err(Errno::ENOENT) => return Ok(()),
-        Err(error) => return Err(Error::errno(doing(), error)),
-    };
-    let fault = |e| Error::errno(doing(), e);
-    let device = fstat(top.as_fd()).map_err(fault)?.st_dev;
-    let top_fd = top
-        .as_fd()
-        .try_clone_to_owned()
-        .map_err(|e| Error::io(doing(), &e))?;
+    match remove_dir(path) {
+        Err(error) if error.kind() == Kind::Gone => Ok(()),
+        other => other.map_err(|e| e.while_doing(doing())),
+    }
+}
+
+fn remove_dir(path: &Path) -> Result<()> {
+    let fault = |e| Error::errno("open", e);
+    let name = path.file_name().unwrap_or_default();
+    let above = path.parent().unwrap_or(path);
+    let above = open(above, dir_flags() & !OFlag::O_NOFOLLOW, Mode::empty()).map_err(fault)?;
+    let dir = Dir::openat(&above, name, dir_flags(), Mode::empty()).map_err(fault)?;
+    let top = dir.as_fd().try_clone_to_owned();
     let mut walk = Walk {
-        top: top_fd,
-        device,
+        top: top.map_err(|e| Error::io("open", &e))?,
+        place: Place::of(&above)?,
         moved: 0,
     };
-    walk.empty(top, 0).map_err(|e| e.while_doing(doing()))?;
-    std::fs::remove_dir(path).map_err(|e| Error::io(doing(), &e))
+    walk.enter(&dir)?;
+    walk.empty(dir, 0)?;
+    unlinkat(&above, name, UnlinkatFlags::RemoveDir).map_err(|e| Error::errno("remove", e))
 }
 
 fn dir_flags() -> OFlag {
     OFlag::O_RDONLY | OFlag::O_DIRECTORY | OFlag::O_NOFOLLOW | OFlag::O_CLOEXEC
 }
 
+/// What an open directory is on. The mount tells bind mounts of one file system apart, the device is for kernels that do
+/// not tell the mount.
+#[derive(PartialEq, Eq)]
+struct Place {
+    device: u64,
+    mount: Option<u64>,
+}
+
+impl Place {
+    fn of(dir: impl AsFd) -> Result<Place> {
+        let stat = fstat(&dir).map_err(|e| Error::errno("look at", e))?;
+        Ok(Place {
+            device: stat.st_dev,
+            mount: mounts::id(dir),
+        })
+    }
+}
+
 struct Walk {
     top: OwnedFd,
-    device: u64,
+    place: Place,
     moved: u64,
 }
 
 impl Walk {
+    /// Asked of what is open, not of the name, which may be another by now.
+    fn enter(&self, dir: &Dir) -> Result<()> {
+        if Place::of(dir)? == self.place {
+            return Ok(());
+        }
+        let said = "something is mounted there; unmount it";
+        Err(Error::new("remove", Kind::Refused, said))
+    }
+
     /// Removes what is in `dir`. What was moved up to the top meanwhile is met there, since the top is read again until
     /// nothing is left.
     fn empty(&mut self, mut dir: Dir, depth: u32) -> Result<()> {
@@ -91,14 +122,7 @@ impl Walk {
         let how = if is_dir {
             let inner =
                 Dir::openat(dir.as_fd(), name, dir_flags(), Mode::empty()).map_err(fault)?;
-            // Asked of what is open, not of the name, which may be another by now.
-            if fstat(inner.as_fd()).map_err(fault)?.st_dev != self.device {
-                return Err(Error::new(
-                    "remove",
-                    Kind::Refused,
-                    "something is mounted there",
-                ));
-            }
+            self.enter(&inner)?;
             self.empty(inner, depth + 1)?;
             UnlinkatFlags::RemoveDir
         } else {

@@ -205,6 +205,4 @@ const REFUSED: &[(&str, &str, &str)] = &[
         LATER,
         "Disabled",
     ),
-    ("spec.containers[].volumeMounts[].subPath", LATER, ""),
-    ("spec.containers[].volumeMounts[].subPathExpr", LATER, ""),
 ];

@@ -1,4 +1,4 @@
-//! Tools that never heard of pods: errors, clocks, files, signals, children, spelling.
+//! Tools that never heard of pods: errors, clocks, files, mounts, signals, children, spelling.
 //!
 //! IO. Nothing here knows Docker or Kubernetes. Every read is bounded, every wait has a deadline. Deliberately absent:
 //! thread pools, async, and anything that would need `unsafe`.
@@ -8,8 +8,10 @@ mod clock;
 mod duration;
 mod error;
 pub mod files;
+pub mod inside;
 pub mod json;
 mod lock;
+pub mod mounts;
 mod notify;
 mod poll;
 mod signals;

@@ -2,6 +2,8 @@
 //!
 //! There are no service variables (`FOO_SERVICE_HOST`): without a cluster there are no services.
 
+use std::collections::BTreeSet;
+
 use k8s_openapi::api::core::v1::{
     Container, EnvVar, EnvVarSource, ObjectFieldSelector, ResourceFieldSelector,
 };
@@ -54,6 +56,18 @@ impl Environment {
             }
             _ => Ok(self.expand(literal)),
         }
+    }
+
+    /// A text with its `$(VAR)` replaced, and the names of those that are not known or empty.
+    pub(super) fn expand_all(&self, text: &str, missing: &mut BTreeSet<String>) -> String {
+        expand(text, |name| {
+            let found = self.0.iter().find(|(known, _)| known == name);
+            let value = found.map_or("", |(_, value)| value.as_str());
+            if value.is_empty() {
+                missing.insert(name.to_owned());
+            }
+            Some(value)
+        })
     }
 
     /// A text with its `$(VAR)` replaced.

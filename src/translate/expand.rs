@@ -4,7 +4,7 @@
 
 /// Replaces `$(NAME)` by what `lookup` knows. Single pass, nothing is expanded twice. An unknown name stays as written,
 /// `$$` is one dollar wherever it stands, `$NAME` and `${NAME}` are no references.
-pub(super) fn expand<'a>(text: &str, lookup: impl Fn(&str) -> Option<&'a str>) -> String {
+pub(super) fn expand<'a>(text: &str, mut lookup: impl FnMut(&str) -> Option<&'a str>) -> String {
     let mut out = String::with_capacity(text.len());
     let mut rest = text;
     while let Some((before, after)) = rest.split_once('$') {

@@ -1,7 +1,7 @@
 //! What a pod becomes on Docker: the create bodies, the files beside them, and the labels that lead back.
 //!
 //! Pure. A [`ValidPod`], the node's settings and what dockerd can do go in; [`sandbox_body`] and [`container_body`] give
-//! what is sent to dockerd, [`volume_plans`] what has to be on disk before, [`hosts_file`] and [`resolv_conf`] the text
+//! what is sent to dockerd, [`volume_plans`] and [`sub_path_plans`] what has to be on disk before, [`hosts_file`] and [`resolv_conf`] the text
 //! of two files. Everything is as kubelet 1.36 with cri-dockerd does it unless a comment says otherwise. Deliberately
 //! absent: reading any file (the caller hands in what the node's files say) and any decision on when to do what. A
 //! [`Problem`] from here is a `CreateContainerConfigError`. Start reading at `sandbox.rs` and `container.rs`.
@@ -20,6 +20,7 @@ mod qos;
 mod resources;
 mod sandbox;
 mod security;
+mod subpaths;
 mod volumes;
 
 pub use cgroup::{CgroupLimits, cgroup_limits, cgroup_path};
@@ -34,6 +35,7 @@ pub use labels::{
 pub use qos::{Qos, qos};
 pub use sandbox::{SandboxInput, sandbox_body};
 pub use security::seccomp_file;
+pub use subpaths::{SubPathPlan, sub_path_plans};
 pub use volumes::{HostPathKind, VolumePlan, volume_plans};
 
 use k8s_openapi::api::core::v1::{Container, PodSpec};

@@ -77,6 +77,22 @@ pub fn volume(node: &Node, uid: &PodUid, plugin: &str, name: &str) -> String {
     format!("{}/kubernetes.io~{plugin}/{name}", volumes_dir(node, uid))
 }
 
+/// Where parts of volumes are bound, in the pod's directory.
+pub const SUB_PATHS: &str = "volume-subpaths";
+
+/// Where a part of a volume is bound for the mount at this place in a container's list.
+pub fn sub_path(
+    node: &Node,
+    uid: &PodUid,
+    (volume, container): (&str, &ContainerName),
+    at: usize,
+) -> String {
+    format!(
+        "{}/{SUB_PATHS}/{volume}/{container}/{at}",
+        pod_dir(node, uid)
+    )
+}
+
 /// There once the emptyDir is set up in full, ownership included.
 pub fn empty_dir_ready(node: &Node, uid: &PodUid, volume: &str) -> String {
     let pod = pod_dir(node, uid);

@@ -11,7 +11,7 @@ use k8s_openapi::api::core::v1::{
 use super::container::ContainerInput;
 use super::downward::{self, PlannedFile};
 use super::env::Around;
-use super::{amount, paths, place_of, pod_spec, resources};
+use super::{amount, paths, place_of, pod_spec, resources, subpaths};
 use crate::docker::wire;
 use crate::pod::{Problem, ValidPod, all_containers};
 use crate::state::{DockerFacts, Node};
@@ -268,7 +268,7 @@ pub(super) fn mounts(input: &ContainerInput<'_>) -> Result<Vec<wire::Mount>, Pro
     for (at, mount) in container.volume_mounts.iter().flatten().enumerate() {
         let place = format!("{}.volumeMounts[{at}]", place_of(input.pod, container));
         own_hosts |= mount.mount_path.trim_end_matches('/') == HOSTS_PATH;
-        mounts.push(mount_of(input, mount, &place)?);
+        mounts.push(mount_of(input, (at, mount), &place)?);
     }
     if let (Some(file), false) = (input.hosts_file, own_hosts) {
         mounts.push(file_mount(file, HOSTS_PATH));
@@ -296,11 +296,12 @@ fn file_mount(source: &str, target: &str) -> wire::Mount {
     }
 }
 
-fn mount_of(
-    input: &ContainerInput<'_>,
+/// The volume of a mount, and of which kind it is.
+fn volume_of<'a>(
+    input: &ContainerInput<'a>,
     mount: &VolumeMount,
     place: &str,
-) -> Result<wire::Mount, Problem> {
+) -> Result<(&'a Volume, Kind<'a>), Problem> {
     let spec = pod_spec(input.pod)?;
     let volumes = spec.volumes.iter().flatten().enumerate();
     let (at, volume) = volumes
@@ -313,11 +314,34 @@ fn mount_of(
             );
             Problem::new(format!("{place}.name"), text)
         })?;
-    let kind = Kind::of(volume, &format!("spec.volumes[{at}]"))?;
-    let source = match &kind {
-        Kind::EmptyDir(_) => paths::empty_dir(input.node, &input.pod.uid, &volume.name),
-        Kind::Files(plugin) => paths::volume(input.node, &input.pod.uid, plugin, &volume.name),
+    Ok((volume, Kind::of(volume, &format!("spec.volumes[{at}]"))?))
+}
+
+/// Where the volume of a mount is on the machine.
+pub(super) fn source(
+    input: &ContainerInput<'_>,
+    mount: &VolumeMount,
+    place: &str,
+) -> Result<String, Problem> {
+    let (volume, kind) = volume_of(input, mount, place)?;
+    let (node, uid) = (input.node, &input.pod.uid);
+    Ok(match kind {
+        Kind::EmptyDir(_) => paths::empty_dir(node, uid, &volume.name),
+        Kind::Files(plugin) => paths::volume(node, uid, plugin, &volume.name),
         Kind::HostPath(source) => source.path.clone(),
+    })
+}
+
+fn mount_of(
+    input: &ContainerInput<'_>,
+    (at, mount): (usize, &VolumeMount),
+    place: &str,
+) -> Result<wire::Mount, Problem> {
+    let (_, kind) = volume_of(input, mount, place)?;
+    let source = if subpaths::is_part(mount) {
+        subpaths::target(input, mount, at)
+    } else {
+        source(input, mount, place)?
     };
     let propagation = match mount.mount_propagation.as_deref() {
         Some("HostToContainer") => "rslave",

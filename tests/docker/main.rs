@@ -32,5 +32,6 @@ mod refuse;
 mod registry;
 mod restart;
 mod sandbox;
+mod subpaths;
 mod volumes;
 mod walk;

@@ -15,7 +15,7 @@ use staticlet::state::{ContainerId, DockerFacts, Node};
 use staticlet::sys::Wall;
 use staticlet::translate::{
     ContainerInput, ImageFacts, SandboxInput, container_body, hosts_file, paths, resolv_conf,
-    sandbox_body, seccomp_file, volume_plans,
+    sandbox_body, seccomp_file, sub_path_plans, volume_plans,
 };
 
 /// The files that a person writes; all others are made.
@@ -69,10 +69,10 @@ fn each_field_changes_what_it_should() {
 
 /// The file of case 01 that a file is compared with.
 fn like(name: &str) -> &str {
-    if name.starts_with("create.") {
-        "create.app.json"
-    } else {
-        ""
+    match name.split_once('.') {
+        Some(("create", _)) => "create.app.json",
+        Some(("subpaths", _)) => "subpaths.app.json",
+        _ => "",
     }
 }
 
@@ -106,7 +106,7 @@ fn outputs(case: &Path) -> BTreeMap<String, Value> {
         let hosts = paths::hosts_file(&node, &pod.uid);
         let profile = seccomp_file(&pod, container, &node);
         let body = profile.and_then(|profile| {
-            container_body(&ContainerInput {
+            let input = ContainerInput {
                 pod: &pod,
                 container,
                 node: &node,
@@ -122,7 +122,11 @@ fn outputs(case: &Path) -> BTreeMap<String, Value> {
                 hosts_file: Some(&hosts),
                 seccomp: profile.map(|_| setting.seccomp.as_str()),
                 disk_bytes: 100_000_000_000,
-            })
+            };
+            let plans = sub_path_plans(&input);
+            let plans = plans.map(|plans| plans.iter().map(|plan| format!("{plan:?}")).collect());
+            put::<Vec<String>>(&mut out, &format!("subpaths.{name}.json"), plans);
+            container_body(&input)
         });
         put(&mut out, &format!("create.{name}.json"), body);
     }

@@ -156,6 +156,35 @@ fn containers_are_held_to_the_rules_of_the_api_server() {
 }
 
 #[test]
+fn parts_of_volumes_are_held_to_the_rules_of_the_api_server() {
+    let place = "spec.containers[0].volumeMounts[0]";
+    let below = format!("{place}.subPath: Invalid value: \"a/../b\": must not contain '..'");
+    let relative = format!("{place}.subPath: Invalid value: \"/a\": must be a relative path");
+    let expression =
+        format!("{place}.subPathExpr: Invalid value: \"$(A)/..\": must not contain '..'");
+    let both = format!(
+        "{place}.subPathExpr: Invalid value: \"b\": subPathExpr and subPath are mutually exclusive"
+    );
+    let rows = [
+        ("subPath: a/b..c/...", ""),
+        ("subPath: ''", ""),
+        ("subPathExpr: a/$(B)/c", ""),
+        ("subPath: a/../b", &below),
+        ("subPath: /a", &relative),
+        ("subPathExpr: $(A)/..", &expression),
+        ("subPath: a, subPathExpr: b", &both),
+    ];
+    let mount = |given: &str| {
+        problems(
+            "",
+            &format!("volumeMounts: [{{name: v, mountPath: /v, {given}}}]"),
+            "volumes: [{name: v, emptyDir: {}}]",
+        )
+    };
+    all(mount, &rows);
+}
+
+#[test]
 fn old_annotations_have_their_rules() {
     let seccomp = "container.seccomp.security.alpha.kubernetes.io/c";
     let armor = "container.apparmor.security.beta.kubernetes.io";

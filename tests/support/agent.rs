@@ -2,7 +2,7 @@
 
 use std::fs;
 use std::os::unix::process::CommandExt;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::thread;
 use std::time::{Duration, Instant};
@@ -268,6 +268,14 @@ impl Agent {
     }
 }
 
+/// What is mounted at and below a path, in the kernel's order.
+pub fn mounts(path: &Path) -> Vec<PathBuf> {
+    let table = fs::read_to_string("/proc/self/mountinfo").unwrap();
+    let places = table.lines().filter_map(|line| line.split(' ').nth(4));
+    let places = places.map(PathBuf::from);
+    places.filter(|at| at.starts_with(path)).collect()
+}
+
 impl Drop for Agent {
     fn drop(&mut self) {
         if let Some(child) = &mut self.child {
@@ -281,11 +289,13 @@ impl Drop for Agent {
             }
             thread::sleep(Duration::from_millis(100));
         }
-        let _ = Command::new("umount")
-            .args(["-q", "-l"])
-            .arg(self.base.join("root"))
-            .stderr(Stdio::null())
-            .status();
+        for at in mounts(&self.base).iter().rev() {
+            let _ = Command::new("umount")
+                .args(["-q", "-l"])
+                .arg(at)
+                .stderr(Stdio::null())
+                .status();
+        }
         let _ = fs::remove_dir_all(&self.base);
     }
 }

@@ -85,6 +85,7 @@ pub(super) fn mounts(container: &Value, path: &str, volumes: &BTreeSet<&str>, ou
         } else if !places.insert(place) {
             invalid(&format!("{path}.mountPath"), place, "must be unique", out);
         }
+        part(mount, &path, out);
         one_of(
             mount,
             "mountPropagation",
@@ -97,6 +98,26 @@ pub(super) fn mounts(container: &Value, path: &str, volumes: &BTreeSet<&str>, ou
         {
             let text = "Forbidden: Bidirectional mount propagation is available only to privileged containers";
             out.push(Problem::new(format!("{path}.mountPropagation"), text));
+        }
+    }
+}
+
+/// Checks which part of a volume is mounted.
+///
+/// Source: Kubernetes 1.36 `validation.go` ValidateVolumeMounts, validateLocalDescendingPath.
+fn part(mount: &Value, path: &str, out: Out) {
+    let (plain, expression) = (text(mount, "subPath"), text(mount, "subPathExpr"));
+    if !plain.is_empty() && !expression.is_empty() {
+        let why = "subPathExpr and subPath are mutually exclusive";
+        invalid(&format!("{path}.subPathExpr"), expression, why, out);
+    }
+    for (name, value) in [("subPath", plain), ("subPathExpr", expression)] {
+        let path = format!("{path}.{name}");
+        if value.starts_with('/') {
+            invalid(&path, value, "must be a relative path", out);
+        }
+        if value.split('/').any(|part| part == "..") {
+            invalid(&path, value, "must not contain '..'", out);
         }
     }
 }

@@ -71,13 +71,6 @@ pub(super) fn unsupported(pod: &ValidPod) -> Vec<String> {
             out.push(format!("volume {}", volume.name));
         }
     }
-    for container in &spec.containers {
-        for mount in container.volume_mounts.iter().flatten() {
-            if mount.sub_path.is_some() || mount.sub_path_expr.is_some() {
-                out.push(format!("subPath in {}", container.name));
-            }
-        }
-    }
     if spec.resources.is_some() {
         out.push("pod-level resources".into());
     }
