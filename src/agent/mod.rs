@@ -420,6 +420,7 @@ fn source_settings(settings: &Settings) -> SourceSettings {
         node_name: settings.node.name.clone(),
         file_check: settings.file_check,
         allow_unknown_fields: settings.allow_unknown_fields,
+        allow_untrusted: settings.allow_untrusted_manifests,
         kept: Some(Path::new(&settings.node.root_dir).join("manifests")),
     }
 }

@@ -175,6 +175,10 @@ pub(super) const HONOURED_BOOL: &[(&str, &str)] = &[
         "unknown manifest fields are a warning, not a refusal",
     ),
     (
+        "allow-untrusted-manifests",
+        "run manifests that others than root can write",
+    ),
+    (
         "register-node",
         "register the Node and renew its Lease; default true",
     ),

@@ -48,6 +48,8 @@ pub struct Settings {
     pub file_check: Duration,
     /// Unknown fields of a manifest are a remark, not a refusal.
     pub allow_unknown_fields: bool,
+    /// Manifests are followed whoever could write them.
+    pub allow_untrusted_manifests: bool,
     /// The klog level, 0 to 10.
     pub verbosity: u8,
     /// What to say once when the log is set up.
@@ -121,6 +123,7 @@ pub fn settings(flags: &RunFlags, docker_host: Option<&str>) -> Result<Settings,
     let api = given.api();
     let file_check = given.frequency("file-check-frequency");
     let allow_unknown_fields = given.checked("allow-unknown-fields", values::switch);
+    let allow_untrusted_manifests = given.checked("allow-untrusted-manifests", values::switch);
     let verbosity = given.checked("v", values::level);
     let (effective, said, problems) = given.end();
     if !problems.is_empty() {
@@ -137,6 +140,7 @@ pub fn settings(flags: &RunFlags, docker_host: Option<&str>) -> Result<Settings,
         api,
         file_check,
         allow_unknown_fields,
+        allow_untrusted_manifests,
         verbosity,
         warnings,
         effective,

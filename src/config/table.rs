@@ -78,6 +78,7 @@ pub(super) const ROWS: &[Row] = &[
         Reload,
     ),
     row(("allow-unknown-fields", ""), "false", Bool, Reload),
+    row(("allow-untrusted-manifests", ""), "false", Bool, Reload),
     row(("manifest-url", "staticPodURL"), "", Text, Reload),
     row(
         ("manifest-url-header", "staticPodURLHeader"),

@@ -1,6 +1,7 @@
 //! Other settings while the agent runs.
 
 use super::dir::DirSource;
+use super::trust::Trust;
 use super::url::UrlSource;
 use super::{Fetching, SourceSettings, Sources};
 
@@ -21,6 +22,7 @@ impl Sources {
         let allows = settings.allow_unknown_fields;
         let rejudge = self.origin.allow_unknown_fields != allows;
         self.origin.allow_unknown_fields = allows;
+        let trust = Trust::new(settings.allow_untrusted);
         self.dir = match settings.path {
             None => {
                 self.leaving.dirs.clear();
@@ -31,8 +33,9 @@ impl Sources {
                 let mut known = self.leaving.dirs.iter();
                 let known = known.position(|dir| dir.is_at(&path));
                 let known = known.map(|at| self.leaving.dirs.remove(at));
-                let mut dir = known.unwrap_or_else(|| DirSource::new(path, settings.file_check));
-                dir.set(settings.file_check, rejudge);
+                let new = || DirSource::new(path, settings.file_check, trust);
+                let mut dir = known.unwrap_or_else(new);
+                dir.set(settings.file_check, trust, rejudge);
                 Some(dir)
             }
         };

@@ -12,7 +12,7 @@ use std::time::Duration;
 
 use inotify::EventMask;
 
-use crate::pod::{PodKey, Problem};
+use crate::pod::Problem;
 use crate::state::{Refusal, Source};
 use crate::sys::{Mono, Now};
 
@@ -24,8 +24,10 @@ use super::judge::{Judgement, RETRY, Reader, judge};
 use super::kept::Id;
 use super::scan::{self, Entry, Listing, Place, Stamp, What, is_manifest, without_slashes};
 use super::settle::{self, Absence, Fate, Hint, Sight};
+use super::surroundings::Surroundings;
 use super::survey::stranger;
 use super::trouble::Troubles;
+use super::trust::Trust;
 use super::watch::{Ring, Watch};
 
 /// Manifests that are followed. Docker gives up long before; the limit is there for a directory full of something else.
@@ -33,6 +35,9 @@ const MANIFESTS_MAX: usize = 1000;
 
 /// The path cannot be read at all.
 const UNREADABLE: &str = "manifest path not readable";
+
+/// Somebody else could write it.
+const UNTRUSTED: &str = "manifest path not trusted";
 
 /// How often a path that cannot be read is tried, and a directory is read that cannot be watched.
 const RECHECK: Duration = Duration::from_secs(1);
@@ -56,20 +61,11 @@ pub(super) struct Tools<'a> {
     pub(super) cache: &'a mut Cache,
 }
 
-/// What the files that are there tell about those that are not.
-struct Surroundings {
-    /// One of them can be used: the directory is a manifest directory, not an empty mount point.
-    replacing: bool,
-    /// The pods they want.
-    keys: BTreeSet<PodKey>,
-    /// The inodes of those that have not been read yet.
-    unread: Vec<Place>,
-}
-
 /// The source of manifests that is a path.
 pub(super) struct DirSource {
     path: PathBuf,
     file_check: Duration,
+    trust: Trust,
     watch: Watch,
     files: BTreeMap<OsString, Manifest>,
     hints: BTreeMap<OsString, Hint>,
@@ -93,12 +89,13 @@ pub(super) struct DirSource {
 }
 
 impl DirSource {
-    pub(super) fn new(path: PathBuf, file_check: Duration) -> DirSource {
+    pub(super) fn new(path: PathBuf, file_check: Duration, trust: Trust) -> DirSource {
         DirSource {
             troubles: Troubles::new(without_slashes(&path).display().to_string()),
             path: without_slashes(&path),
             // No more often than a path that cannot be watched.
             file_check: file_check.max(RECHECK),
+            trust,
             watch: Watch::default(),
             files: BTreeMap::new(),
             hints: BTreeMap::new(),
@@ -120,8 +117,9 @@ impl DirSource {
     }
 
     /// Reads this often from now on, beginning now; `rejudge`: also what looks as before.
-    pub(super) fn set(&mut self, file_check: Duration, rejudge: bool) {
+    pub(super) fn set(&mut self, file_check: Duration, trust: Trust, rejudge: bool) {
         self.file_check = file_check.max(RECHECK);
+        self.trust = trust;
         self.due = Mono(0);
         if rejudge {
             self.rung.extend(self.files.keys().cloned());
@@ -184,7 +182,10 @@ impl DirSource {
         self.due = now.mono.after(self.file_check);
         // Watched first and read afterwards, so that nothing can happen in between.
         let other_dir = self.watch.arm(&self.path);
-        match scan::list(&self.path, self.single) {
+        let distrust = self.trust.path(&self.path);
+        let listing = scan::list(&self.path, self.single).map_err(|err| err.to_string());
+        let listing = listing.and_then(|listing| distrust.clone().map_or(Ok(listing), Err));
+        match listing {
             Ok(listing) => {
                 if other_dir || self.place != Some(listing.place) {
                     self.era += 1;
@@ -193,20 +194,26 @@ impl DirSource {
                 self.place = Some(listing.place);
                 self.single = listing.single.then_some(listing.place);
                 self.read_all(&listing, now, tools, &mut out);
-                out.extend(self.troubles.note(UNREADABLE, None, now.wall));
+                for trouble in [UNREADABLE, UNTRUSTED] {
+                    out.extend(self.troubles.note(trouble, None, now.wall));
+                }
             }
-            Err(err) => {
+            Err(mut why) => {
                 self.place = None;
                 self.wake(now.mono.after(RECHECK));
                 self.without_path(now, tools, &mut out);
                 for manifest in self.files.values_mut() {
                     manifest.absent = None;
                 }
-                let mut why = err.to_string();
                 if !self.files.is_empty() {
                     why.push_str("; its pods are kept");
                 }
-                out.extend(self.troubles.note(UNREADABLE, Some(why), now.wall));
+                let trouble = if distrust.is_some() {
+                    UNTRUSTED
+                } else {
+                    UNREADABLE
+                };
+                out.extend(self.troubles.note(trouble, Some(why), now.wall));
             }
         }
         let failure = self
@@ -337,6 +344,12 @@ impl DirSource {
             .or_insert_with(|| Manifest::new(path.display().to_string(), entry.stamp, now.mono));
         manifest.absent = None;
         manifest.era = self.era;
+        let distrust = self.trust.entry(&self.path, &path, entry);
+        if manifest.distrust != distrust {
+            // What is on the way to it has changed, of which its stamp tells nothing.
+            manifest.distrust = distrust;
+            manifest.judged = None;
+        }
         if manifest.stamp != entry.stamp {
             manifest.stamp = entry.stamp;
             manifest.since = now.mono;
@@ -351,8 +364,9 @@ impl DirSource {
             quiet: settle::quiet(entry.stamp.changed(), manifest.since, now),
             watched: self.watch.failure().is_none(),
         };
+        let distrust = manifest.distrust.as_deref();
         let mut unkept = false;
-        match judge(&path, entry, &sight, now.mono, tools.reader) {
+        match judge((&path, entry, distrust), &sight, now.mono, tools.reader) {
             Judgement::Wait(wait) => {
                 let waiting = *manifest.waiting.get_or_insert(now.mono);
                 if now.mono.since(waiting) >= UNFINISHED_MAX {
@@ -393,7 +407,7 @@ impl DirSource {
             replacing,
             keys,
             unread,
-        } = self.surroundings(listing);
+        } = Surroundings::of(&self.files, listing);
         let quiet = now.mono.since(self.changed);
         let (mut wait_least, mut kept) = (None::<Duration>, 0);
         self.files.retain(|name, file| {
@@ -432,22 +446,6 @@ impl DirSource {
             format!("it took the place of another one and lacks {kept} of its manifests; their pods are kept")
         });
         out.extend(self.troubles.note("manifest path replaced", why, now.wall));
-    }
-
-    /// What the files that are there tell about those that are not.
-    fn surroundings(&self, listing: &Listing) -> Surroundings {
-        let here = || {
-            self.files
-                .iter()
-                .filter(|(name, _)| listing.entries.contains_key(*name))
-        };
-        let keys = here().filter_map(|(_, file)| file.good.as_ref().map(|pod| pod.key.clone()));
-        let unread = here().filter(|(_, file)| file.is_unread());
-        Surroundings {
-            replacing: here().any(|(_, file)| file.good.is_some()),
-            keys: keys.collect(),
-            unread: unread.map(|(_, file)| file.stamp.place).collect(),
-        }
     }
 
     /// Every pod that some file wants.

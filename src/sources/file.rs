@@ -22,6 +22,8 @@ pub(super) struct Manifest {
     pub(super) since: Mono,
     /// How it looked when it was last judged; `None`: it has to be read, whatever it looks like.
     pub(super) judged: Option<Stamp>,
+    /// Why it is not trusted, whatever is in it.
+    pub(super) distrust: Option<String>,
     /// Since when it has been waiting for its judgement.
     pub(super) waiting: Option<Mono>,
     /// The last version that could be used. Stays when the file turns bad, ends with the file.
@@ -57,6 +59,7 @@ impl Manifest {
             stamp,
             since: now,
             judged: None,
+            distrust: None,
             waiting: None,
             good: None,
             good_read: Wall(0),

@@ -26,10 +26,9 @@ pub(super) enum Judgement {
     Bad(Vec<Problem>),
 }
 
-/// Reads one file, if that may be done now, and judges it.
+/// Reads one file, if that may be done now, and judges it; one that is not trusted is not even opened.
 pub(super) fn judge(
-    path: &Path,
-    entry: &Entry,
+    (path, entry, distrust): (&Path, &Entry, Option<&str>),
     sight: &Sight,
     now: Mono,
     reader: &Reader<'_>,
@@ -45,6 +44,9 @@ pub(super) fn judge(
     let one = |text: String| vec![Problem::new("", text)];
     if let Some(problem) = not_a_file(&entry.what) {
         return refuse(false, vec![problem]);
+    }
+    if let Some(why) = distrust {
+        return refuse(false, one(why.to_owned()));
     }
     let wait = settle::read_wait(sight, now);
     if !wait.is_zero() {

@@ -22,9 +22,11 @@ mod kept;
 mod preload;
 mod scan;
 mod settle;
+mod surroundings;
 mod survey;
 mod told;
 mod trouble;
+mod trust;
 mod url;
 mod watch;
 
@@ -46,6 +48,7 @@ use dir::{DirSource, Tools};
 pub use judge::Reader;
 pub use preload::{Preload, PreloadRequest, PreloadSettings, Told};
 pub use survey::{Survey, conflicts, survey};
+use trust::Trust;
 use url::UrlSource;
 pub use url::{FetchRequest, Tags, UrlSettings, UrlTrust, shown as shown_url};
 
@@ -62,6 +65,8 @@ pub struct SourceSettings {
     pub file_check: Duration,
     /// Unknown fields are a warning, not an error.
     pub allow_unknown_fields: bool,
+    /// Files are followed whoever could write them.
+    pub allow_untrusted: bool,
     /// Where the last good versions are kept; `None`: they end with the agent.
     pub kept: Option<PathBuf>,
 }
@@ -146,11 +151,12 @@ impl Sources {
     /// Sources that have not been read yet.
     pub fn new(settings: SourceSettings) -> Sources {
         let (cache, message) = Cache::open(settings.kept);
+        let trust = Trust::new(settings.allow_untrusted);
         Sources {
             cache,
             dir: settings
                 .path
-                .map(|path| DirSource::new(path, settings.file_check)),
+                .map(|path| DirSource::new(path, settings.file_check, trust)),
             url: settings.url.map(UrlSource::new),
             leaving: Leaving::default(),
             fetching: None,

@@ -42,6 +42,10 @@ pub(super) struct Entry {
     pub(super) stamp: Stamp,
     /// What it is, links followed.
     pub(super) what: What,
+    /// Its owner, links followed.
+    pub(super) owner: u32,
+    /// Its mode, links followed.
+    pub(super) mode: u32,
     /// A symbolic link.
     pub(super) symlink: bool,
     /// A symbolic link, or one of several names of one file.
@@ -175,17 +179,22 @@ pub(super) fn base(path: &Path) -> &OsStr {
 fn entry(path: &Path) -> Option<Entry> {
     let own = fs::symlink_metadata(path).ok()?;
     let symlink = own.is_symlink();
-    let (stamp, what) = match symlink.then(|| fs::metadata(path)) {
-        None => (Stamp::of(&own), kind(&own)),
-        Some(Ok(meta)) => (Stamp::of(&meta), kind(&meta)),
+    let (meta, what) = match symlink.then(|| fs::metadata(path)) {
+        None => (own.clone(), kind(&own)),
+        Some(Ok(meta)) => {
+            let what = kind(&meta);
+            (meta, what)
+        }
         Some(Err(err)) => {
             let why = format!("link to {}: {err}", target(path));
-            (Stamp::of(&own), What::Broken(why))
+            (own.clone(), What::Broken(why))
         }
     };
     Some(Entry {
-        stamp,
+        stamp: Stamp::of(&meta),
         what,
+        owner: meta.uid(),
+        mode: meta.mode(),
         symlink,
         link: symlink || own.nlink() > 1,
     })

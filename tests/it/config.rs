@@ -293,6 +293,7 @@ fn a_reload_is_a_start_with_the_old_settings_where_a_restart_is_needed() {
         ("pod-manifest-path", ["/a", "/b"]),
         ("file-check-frequency", ["5s", "6s"]),
         ("allow-unknown-fields", ["true", "false"]),
+        ("allow-untrusted-manifests", ["true", "false"]),
         ("manifest-url", ["http://a/", "http://b/"]),
         ("manifest-url-header", ["A:1", "A:2"]),
         ("manifest-url-ca-file", ["/a", "/b"]),

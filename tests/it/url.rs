@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, Instant};
 
 use crate::support::web::Server;
-use staticlet::sources::{Message, SourceSettings, Sources, UrlSettings, UrlTrust};
+use staticlet::sources::{Message, SourceSettings, Sources, UrlSettings};
 use staticlet::state::{Desired, JobEnd, Report, Source};
 use staticlet::sys::{self, Now, Wall};
 
@@ -87,11 +87,9 @@ impl World {
             .stdout(Stdio::piped())
             .spawn()
             .unwrap();
-        job.stdin
-            .take()
-            .unwrap()
-            .write_all(text.as_bytes())
-            .unwrap();
+        let mut input = job.stdin.take().unwrap();
+        input.write_all(text.as_bytes()).unwrap();
+        drop(input);
         for line in BufReader::new(job.stdout.take().unwrap()).lines() {
             let line = line.unwrap();
             assert!(line.len() < 64 * 1024, "a line of {} bytes", line.len());
@@ -172,12 +170,13 @@ fn sources(root: &std::path::Path, server: &Server) -> Sources {
         url: Some(UrlSettings {
             url: format!("http://me:key@{}/pods?token=secret", server.at),
             headers: vec![("X-Key".to_owned(), "secret".to_owned())],
-            trust: UrlTrust::default(),
             check: 20 * SECOND,
+            ..UrlSettings::default()
         }),
         node_name: "n1".to_owned(),
         file_check: 20 * SECOND,
         allow_unknown_fields: false,
+        allow_untrusted: true,
         kept: Some(root.join("kept")),
     })
 }
