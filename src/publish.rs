@@ -38,6 +38,8 @@ pub struct World<'a> {
     pub node: &'a Node,
     /// Why dockerd could not be looked at; `None` when all is well.
     pub docker_error: Option<&'a str>,
+    /// Why Docker's disk is too full, and nothing more can be removed.
+    pub disk_short: Option<&'a str>,
     /// How the image archives are.
     pub archives: Vec<ArchiveStatus>,
     /// What came of telling the API server; `None` when there is none.
@@ -114,6 +116,9 @@ pub struct DockerExtra {
     /// Why it cannot be read.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub error: Option<String>,
+    /// Why its disk is too full, and nothing more can be removed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub disk: Option<String>,
 }
 
 /// What is known of a pod beyond its status.
@@ -337,6 +342,7 @@ impl Publisher {
                 docker: DockerExtra {
                     version: world.observed.docker.version.clone(),
                     error: world.docker_error.map(str::to_owned),
+                    disk: world.disk_short.map(str::to_owned),
                 },
                 archives: world.archives.clone(),
                 api_error: world.api.and_then(|api| api.error).map(str::to_owned),
@@ -427,6 +433,7 @@ fn jobs(memory: &Memory, key: &PodKey) -> Vec<String> {
         | JobKey::Keep
         | JobKey::Fetch
         | JobKey::Preload
+        | JobKey::Reclaim
         | JobKey::Mirror
         | JobKey::Watch => false,
     };

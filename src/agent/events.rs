@@ -328,6 +328,7 @@ fn pod_of(job: &JobKey) -> Option<&PodKey> {
         | JobKey::Keep
         | JobKey::Fetch
         | JobKey::Preload
+        | JobKey::Reclaim
         | JobKey::Mirror
         | JobKey::Watch => None,
     }

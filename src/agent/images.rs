@@ -32,9 +32,11 @@ impl Agent {
         self.is_stale |= !messages.is_empty();
         messages.iter().for_each(tell::source);
         let docker = &self.observed.docker;
+        // One that another directory was given to may still be at it.
+        let is_busy = self.memory.jobs.contains_key(&JobKey::Preload);
         let request = match self.docker_error {
-            None => preload.work(docker, now.mono),
-            Some(_) => None,
+            None if !is_busy => preload.work(docker, now.mono),
+            None | Some(_) => None,
         };
         if let Some(request) = request {
             let request = Request::Preload(request);

@@ -10,6 +10,7 @@ mod images;
 mod launch;
 mod mirror;
 mod pace;
+mod reclaim;
 mod reload;
 mod take;
 mod tell;
@@ -81,6 +82,7 @@ struct Agent {
     sources: Sources,
     /// The directory of image archives; `None` when none was given.
     preload: Option<Preload>,
+    reclaim: reclaim::Reclaim,
     observer: Observer,
     jobs: Jobs,
     memory: Memory,
@@ -119,6 +121,7 @@ impl Agent {
             },
             sources: Sources::new(source_settings(&settings)),
             preload: images::preload(&settings),
+            reclaim: reclaim::Reclaim::new(sys::now().mono),
             observer: Observer::new(&settings.node),
             jobs: Jobs::default(),
             memory,
@@ -156,19 +159,22 @@ impl Agent {
         }
         self.feed_sources(now);
         self.feed_images(now);
+        self.reclaim(now);
         let decision = self.think();
         self.publish();
         self.attend();
         self.notify.alive(sys::now().mono);
         self.tell_api(sys::now());
         let wake = decision.wake.map(|wake| wake.at);
-        let is_up = self.docker_error.is_none();
+        let is_loading = self.memory.jobs.contains_key(&JobKey::Preload);
+        let may_load = self.docker_error.is_none() && !is_loading;
         let due = [
             Some(self.sources.due()),
             Some(self.pace.due()),
             self.jobs.due(),
             self.sources.jobs_due(),
-            self.preload.as_ref().map(|preload| preload.due(is_up)),
+            Some(self.reclaim.due()),
+            self.preload.as_ref().map(|preload| preload.due(may_load)),
             self.doors.due(),
             self.notify.due(),
             self.mirrors.due(),
@@ -240,6 +246,7 @@ impl Agent {
             | JobKey::Keep
             | JobKey::Fetch
             | JobKey::Preload
+            | JobKey::Reclaim
             | JobKey::Mirror
             | JobKey::Watch => None,
         });
@@ -366,6 +373,7 @@ impl Agent {
             memory: &self.memory,
             node: &self.settings.node,
             docker_error: self.docker_error.as_deref(),
+            disk_short: self.reclaim.short.as_deref(),
             archives: self
                 .preload
                 .as_ref()

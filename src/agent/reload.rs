@@ -2,7 +2,7 @@
 
 use log::{LevelFilter, info, warn};
 
-use super::{Agent, DOCKER_CHECK_MAX, source_settings, tell};
+use super::{Agent, DOCKER_CHECK_MAX, images, source_settings, tell};
 use crate::config::Settings;
 
 /// Reads the configuration once more, as it would be read now.
@@ -36,6 +36,7 @@ impl Agent {
             preload.rescan();
             preload.doubt_all();
         }
+        self.reclaim.ring();
         self.observer.stale(None);
         self.pace.ring();
     }
@@ -47,6 +48,9 @@ impl Agent {
         log::set_max_level(log_level(then.verbosity));
         self.pace.set(then.file_check.min(DOCKER_CHECK_MAX));
         self.sources.set(source_settings(&then));
+        if then.image_preload_dir != self.settings.image_preload_dir {
+            self.preload = images::preload(&then);
+        }
         if then.doors != self.settings.doors {
             self.doors.set(then.doors.clone());
         }

@@ -60,9 +60,13 @@ impl Agent {
                 job: JobKey::Mirror | JobKey::Watch,
                 ..
             } => self.take_mirror(&event, now),
+            Event::JobSaid {
+                job: JobKey::Reclaim,
+                report,
+            } => self.take_reclaim(report, now),
             // They change no container.
             Event::JobEnded {
-                job: JobKey::Probe(..) | JobKey::Preload,
+                job: JobKey::Probe(..) | JobKey::Preload | JobKey::Reclaim,
                 ..
             } => {}
             // The last of them: what comes next for its pod waits for this look, and it disturbs nobody.

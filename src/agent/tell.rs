@@ -83,6 +83,7 @@ impl Teller {
             }
             // The source tells it.
             JobKey::Keep | JobKey::Fetch | JobKey::Preload => {}
+            JobKey::Reclaim => debug!(why; "job that removes images ended"),
             JobKey::Mirror | JobKey::Watch => debug!(why; "API server job ended"),
             JobKey::Pod(key) | JobKey::Pull(key, _) | JobKey::Probe(key, ..) => {
                 if self.is_news(&format!("{key} job"), why, now) {
@@ -146,7 +147,9 @@ impl Teller {
     fn report(&mut self, job: &JobKey, report: &Report, memory: &Memory, now: Now) {
         let (key, of) = match job {
             JobKey::Events | JobKey::Fetch | JobKey::Mirror | JobKey::Watch => return,
-            JobKey::Keep | JobKey::Preload => return self.feeder(job, report, now),
+            JobKey::Keep | JobKey::Preload | JobKey::Reclaim => {
+                return self.feeder(job, report, now);
+            }
             JobKey::Pod(key) => (key, None),
             JobKey::Pull(key, container) | JobKey::Probe(key, container, _) => {
                 (key, Some(container))
@@ -201,6 +204,7 @@ impl Teller {
             Report::Probed { found, output, .. } => self.probed(job, *found, output, now),
             Report::Fetched(_)
             | Report::Archive(_)
+            | Report::Reclaim(_)
             | Report::Api(_)
             | Report::Bell { .. }
             | Report::Connected
@@ -248,6 +252,7 @@ pub(super) fn action(action: &Action) {
             | JobKey::Keep
             | JobKey::Fetch
             | JobKey::Preload
+            | JobKey::Reclaim
             | JobKey::Mirror
             | JobKey::Watch => {}
         },

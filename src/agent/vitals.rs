@@ -108,6 +108,8 @@ impl Agent {
             refused: refusals.len(),
             last_good: refusals.iter().filter(|one| one.good.is_some()).count(),
             archives: self.archive_counts(),
+            reclaimed: self.reclaim.removed,
+            disk_percent: self.reclaim.percent,
             jobs: self.jobs.len(),
             looks: self.vitals.looks,
             started: self.vitals.started,

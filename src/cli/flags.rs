@@ -141,6 +141,21 @@ pub(super) const HONOURED: &[(&str, &str, &str)] = &[
         "image archives (docker save) that are loaded before pods start",
     ),
     (
+        "image-gc-high-threshold",
+        "PERCENT",
+        "remove unused images of pods from so full a disk on; default 85, 100: never",
+    ),
+    (
+        "image-gc-low-threshold",
+        "PERCENT",
+        "until it is no fuller than this; default 80",
+    ),
+    (
+        "minimum-image-ttl-duration",
+        "TIME",
+        "what was used less than so long ago stays; default 2m",
+    ),
+    (
         "cluster-dns",
         "IP,...",
         "name servers of pods with dnsPolicy ClusterFirst",
@@ -202,13 +217,13 @@ const POINTLESS: &str = "allowed-unsafe-sysctls application-metrics-count-limit 
     eviction-minimum-reclaim eviction-pressure-transition-period eviction-soft eviction-soft-grace-period \
     experimental-allocatable-ignore-eviction experimental-bootstrap-kubeconfig experimental-mounter-path feature-gates \
     global-housekeeping-interval hairpin-mode housekeeping-interval  \
-    image-credential-provider-bin-dir image-credential-provider-config image-gc-high-threshold image-gc-low-threshold \
+    image-credential-provider-bin-dir image-credential-provider-config \
     image-pull-progress-deadline image-service-endpoint iptables-drop-bit iptables-masquerade-bit kube-api-burst \
     kube-api-content-type kube-api-qps kube-reserved kube-reserved-cgroup kubelet-cgroups lock-file log-backtrace-at \
     log-cadvisor-usage log-dir log-file log-file-max-size log-flush-frequency log-json-info-buffer-size \
     log-text-info-buffer-size logging-format machine-id-file master-service-namespace max-open-files max-pods \
     maximum-dead-containers maximum-dead-containers-per-container memory-manager-policy minimum-container-ttl-duration \
-    minimum-image-ttl-duration network-plugin network-plugin-mtu node-status-max-images \
+    network-plugin network-plugin-mtu node-status-max-images \
     node-status-update-frequency non-masquerade-cidr oom-score-adj pod-cidr pods-per-core port provider-id \
     qos-reserved redirect-container-streaming-url referenced-reset-interval registry-burst \
     registry-qps reserved-cpus reserved-memory root-ca-file runtime-cgroups runtime-request-timeout \

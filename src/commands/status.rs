@@ -92,6 +92,9 @@ fn table(file: &Published, rows: &[Row], now: Now) -> String {
     if let Some(error) = &extra.docker.error {
         lines.push(format!("dockerd: {error}"));
     }
+    if let Some(why) = &extra.docker.disk {
+        lines.push(format!("dockerd: {why}"));
+    }
     if let Some(error) = &extra.api_error {
         lines.push(format!("API server: {error}"));
     }

@@ -8,8 +8,8 @@ pub(super) const POINTLESS: &str = "enableServer syncFrequency port tlsCertFile 
     tlsPrivateKeyFile tlsCipherSuites tlsMinVersion tlsCurvePreferences rotateCertificates serverTLSBootstrap \
     authentication authorization registryPullQPS registryBurst eventRecordQPS eventBurst enableDebuggingHandlers \
     enableContentionProfiling oomScoreAdj streamingConnectionIdleTimeout \
-    nodeStatusUpdateFrequency nodeStatusReportFrequency nodeLeaseDurationSeconds imageMinimumGCAge imageMaximumGCAge \
-    imageGCHighThresholdPercent imageGCLowThresholdPercent volumeStatsAggPeriod kubeletCgroups systemCgroups cgroupRoot \
+    nodeStatusUpdateFrequency nodeStatusReportFrequency nodeLeaseDurationSeconds \
+    volumeStatsAggPeriod kubeletCgroups systemCgroups cgroupRoot \
     cgroupsPerQOS cgroupDriver cpuManagerPolicy singleProcessOOMKill cpuManagerPolicyOptions cpuManagerReconcilePeriod \
     memoryManagerPolicy topologyManagerPolicy topologyManagerScope topologyManagerPolicyOptions qosReserved \
     runtimeRequestTimeout hairpinMode maxPods podCIDR runOnce cpuCFSQuota cpuCFSQuotaPeriod \

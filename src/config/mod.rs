@@ -13,6 +13,7 @@ mod fields;
 mod file;
 mod given;
 mod host;
+mod images;
 mod table;
 mod url;
 mod values;
@@ -21,6 +22,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use crate::cli::RunFlags;
+use crate::decide::ReclaimLimits;
 use crate::serve::Door;
 use crate::sources::UrlSettings;
 use crate::state::Node;
@@ -38,6 +40,8 @@ pub struct Settings {
     pub manifest_path: Option<PathBuf>,
     /// The directory of image archives; `None` when none was given.
     pub image_preload_dir: Option<PathBuf>,
+    /// When images are removed.
+    pub reclaim: ReclaimLimits,
     /// The manifest URL; `None` when none was given.
     pub manifest_url: Option<UrlSettings>,
     /// The ports that are listened on.
@@ -94,7 +98,6 @@ impl Settings {
                 ..then.node
             },
             api: self.api.clone(),
-            image_preload_dir: self.image_preload_dir.clone(),
             effective: effective.collect(),
             ..then
         }
@@ -118,6 +121,7 @@ pub fn settings(flags: &RunFlags, docker_host: Option<&str>) -> Result<Settings,
     let node = given.node(docker_host);
     let manifest_path = given.path("pod-manifest-path");
     let image_preload_dir = given.path("image-preload-dir");
+    let reclaim = given.reclaim();
     let manifest_url = given.manifest_url();
     let doors = given.doors();
     let api = given.api();
@@ -135,6 +139,7 @@ pub fn settings(flags: &RunFlags, docker_host: Option<&str>) -> Result<Settings,
         node,
         manifest_path,
         image_preload_dir,
+        reclaim,
         manifest_url,
         doors,
         api,

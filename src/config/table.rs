@@ -108,7 +108,26 @@ pub(super) const ROWS: &[Row] = &[
         Restart,
     ),
     row(("pod-infra-container-image", ""), "", Text, NewContainers),
-    row(("image-preload-dir", ""), "", Path, Restart),
+    row(("image-preload-dir", ""), "", Path, Reload),
+    row(
+        ("image-gc-high-threshold", "imageGCHighThresholdPercent"),
+        "85",
+        Number,
+        Reload,
+    ),
+    row(
+        ("image-gc-low-threshold", "imageGCLowThresholdPercent"),
+        "80",
+        Number,
+        Reload,
+    ),
+    row(
+        ("minimum-image-ttl-duration", "imageMinimumGCAge"),
+        "2m",
+        Text,
+        Reload,
+    ),
+    row(("", "imageMaximumGCAge"), "0s", Text, Reload),
     row(("cluster-dns", "clusterDNS"), "", List, NewContainers),
     row(("cluster-domain", "clusterDomain"), "", Text, NewContainers),
     row(

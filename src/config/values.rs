@@ -42,6 +42,14 @@ pub(super) fn bytes(text: &str) -> Result<u64, String> {
     }
 }
 
+/// A part of a whole.
+pub(super) fn percent(text: &str) -> Result<u64, String> {
+    match text.parse() {
+        Ok(percent) if percent <= 100 => Ok(percent),
+        Ok(_) | Err(_) => Err("must be a number from 0 to 100".to_owned()),
+    }
+}
+
 /// How many log files a container may have.
 pub(super) fn log_files(text: &str) -> Result<u32, String> {
     match text.parse() {

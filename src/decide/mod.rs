@@ -12,6 +12,7 @@ mod init;
 mod pod;
 mod preload;
 mod probes;
+mod reclaim;
 pub mod report;
 mod restart;
 mod start;
@@ -23,6 +24,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 pub use action::{Action, ImageChoice, Step, StopTarget, Why};
+pub use reclaim::{Disk, ImageSeen, Pins, ReclaimLimits, ReclaimWhy, Removal, reclaim};
 pub use restart::{Fate, fate};
 pub use wake::Wake;
 
@@ -130,6 +132,7 @@ fn capped(actions: Vec<Action>, memory: &Memory, limits: Limits) -> Vec<Action> 
             | JobKey::Keep
             | JobKey::Fetch
             | JobKey::Preload
+            | JobKey::Reclaim
             | JobKey::Mirror
             | JobKey::Watch => true,
         };

@@ -78,6 +78,7 @@ fn cancel_stale(case: &Case, out: &mut Out) {
             | JobKey::Keep
             | JobKey::Fetch
             | JobKey::Preload
+            | JobKey::Reclaim
             | JobKey::Mirror
             | JobKey::Watch => continue,
         };

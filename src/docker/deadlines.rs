@@ -29,6 +29,9 @@ impl Deadline {
 /// them itself, so longer means that probes and reports wait for a hung dockerd.
 pub(super) const READ: Deadline = Deadline::Whole(Duration::from_secs(5));
 
+/// Lists of everything on a dockerd, which no loop waits for: the sizes of hundreds of images take their time.
+pub(super) const ALL: Deadline = Deadline::Whole(Duration::from_secs(60));
+
 /// Create, start, kill, remove, import. On a loaded disk they take tens of seconds and go on inside dockerd after we
 /// hang up; shorter means doing them twice. Kubelet: 2 min less a second for all of them.
 pub(super) const CHANGE: Deadline = Deadline::Whole(Duration::from_secs(119));

@@ -10,6 +10,7 @@ mod call;
 mod client;
 mod deadlines;
 mod exec;
+mod images;
 mod load;
 mod logs;
 mod stream;

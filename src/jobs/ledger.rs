@@ -1,7 +1,9 @@
-//! What is remembered of images across agents and boots: which archives have been loaded, and what was in them.
+//! What is remembered of images across agents and boots: which archives have been loaded and what was in them, and which
+//! images are of use to pods, or when they last were.
 //!
-//! One file in the root directory, changed under a lock, in one piece. Losing it costs time only: archives are loaded
-//! once more, which changes nothing.
+//! One file in the root directory, changed under a lock, in one piece, and only when something changes: not as long as a
+//! container runs. Losing it costs little: archives are loaded once more, which changes nothing, and images of the past
+//! are never removed.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs::File;
@@ -12,9 +14,9 @@ use nix::fcntl::{Flock, FlockArg};
 use serde::{Deserialize, Serialize};
 
 use super::archive::{self, Flaw};
-use crate::state::LoadedImage;
+use crate::state::{LoadedImage, Usage};
 use crate::sys::files::{self, Durable};
-use crate::sys::{Error, Kind, Result, json};
+use crate::sys::{self, Error, Kind, Result, Wall, json};
 
 /// A thousand archives of a hundred images, some times over.
 const FILE_BYTES_MAX: usize = 16 << 20;
@@ -23,12 +25,17 @@ const FILE_BYTES_MAX: usize = 16 << 20;
 /// checksum; size and time alone are the same for files of two versions of a reproducible system image.
 const TAIL_BYTES: u64 = 64 * 1024;
 
+/// Names of one image that are remembered. One that has more is somebody else's as well, and stays.
+const NAMES_MAX: usize = 100;
+
 /// The file.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
 pub(super) struct Ledger {
     /// By path.
     archives: BTreeMap<String, Entry>,
+    /// By id: images that an agent of this root directory brought, or that a pod of its ran on.
+    pub(super) images: BTreeMap<String, Usage>,
 }
 
 /// What came of one archive.
@@ -95,8 +102,49 @@ impl Ledger {
             .map(|name| key(&path.with_file_name(name)))
             .collect();
         self.archives.retain(|path, _| there.contains(path));
+        let now = sys::now().wall;
+        for image in &entry.images {
+            self.note(image, false, now);
+        }
         self.archives.insert(key(path), entry);
     }
+
+    /// What archives of this directory brought, as long as they lie there.
+    pub(super) fn brought(&self, dir: &Path) -> impl Iterator<Item = &str> {
+        let here = |path: &Path| path.parent() == Some(dir) && path.exists();
+        let archives = self.archives.iter();
+        let archives = archives.filter(move |(path, _)| here(Path::new(path)));
+        archives.flat_map(|(_, entry)| entry.images.iter().map(|image| image.id.as_str()))
+    }
+
+    /// Takes in an image that was brought, or that a container is made from.
+    fn note(&mut self, image: &LoadedImage, busy: bool, now: Wall) {
+        let usage = self.images.entry(image.id.clone());
+        let usage = usage.or_insert_with(|| Usage::new(busy, now));
+        usage.seen(busy || usage.busy, now);
+        if !busy {
+            usage.used = now;
+        }
+        if usage.names.len() < NAMES_MAX {
+            usage.names.insert(image.name.clone());
+        }
+    }
+}
+
+/// Remembers an image that was brought, or (then it is busy) that a container is made from. Mostly nothing changes.
+///
+/// # Errors
+/// As [`change`].
+pub(super) fn note(root_dir: &str, image: &LoadedImage, busy: bool) -> Result<()> {
+    let is_known = |usage: &Usage| busy && usage.busy && usage.names.contains(&image.name);
+    if Ledger::read(root_dir)
+        .images
+        .get(&image.id)
+        .is_some_and(is_known)
+    {
+        return Ok(());
+    }
+    change(root_dir, |ledger| ledger.note(image, busy, sys::now().wall))
 }
 
 /// Changes what is remembered; jobs that do this at the same time wait for each other.

@@ -32,6 +32,7 @@ mod probe_grpc;
 mod probe_http;
 mod progress;
 mod pull;
+mod reclaim;
 mod report;
 mod request;
 mod run;
@@ -46,6 +47,7 @@ mod watch;
 
 pub use mirror::MirrorRequest;
 pub use pause_image::program_digest;
+pub use reclaim::ReclaimRequest;
 pub use request::{HookRequest, PodRequest, ProbeRequest, PullRequest, Request};
 pub use run::{Outcome, run};
 pub use table::Jobs;

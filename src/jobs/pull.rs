@@ -2,14 +2,14 @@
 
 use std::ops::ControlFlow;
 
-use super::PullRequest;
 use super::credentials::Keyring;
 use super::progress::Tally;
 use super::report::{Failed, because, say};
 use super::run::Outcome;
+use super::{PullRequest, ledger};
 use crate::docker::{Docker, PullCall};
 use crate::pod::ImageRef;
-use crate::state::{FailReason, Node, Progress, Report};
+use crate::state::{FailReason, LoadedImage, Node, Progress, Report};
 use crate::sys::{self, Error, Kind, Result};
 
 /// Carries out a request.
@@ -40,6 +40,9 @@ fn pulled(request: &PullRequest) -> std::result::Result<Report, Failed> {
     match said {
         Ok(()) => {
             let image = local().map_err(because(FailReason::ImageInspectError))?;
+            let id = image.id.clone();
+            // That it is not remembered here it is when a container is made from it.
+            let _ = ledger::note(&request.node.root_dir, &LoadedImage { name, id }, false);
             Ok(Report::Pulled {
                 image_id: image.id,
                 note: String::new(),

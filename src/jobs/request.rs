@@ -3,7 +3,7 @@
 use k8s_openapi::api::core::v1::{Container, ContainerPort, LifecycleHandler};
 use serde::{Deserialize, Serialize};
 
-use super::MirrorRequest;
+use super::{MirrorRequest, ReclaimRequest};
 use crate::decide::Step;
 use crate::pod::{PodKey, PodUid, ValidPod};
 use crate::sources::{FetchRequest, KeepRequest, PreloadRequest};
@@ -27,6 +27,8 @@ pub enum Request {
     Keep(KeepRequest),
     /// Load one image archive.
     Preload(PreloadRequest),
+    /// Remove images that are of no use.
+    Reclaim(ReclaimRequest),
     /// Run one hook; asked for by a job that stops several containers at once.
     Hook(Box<HookRequest>),
     /// Bring the API server up to date.

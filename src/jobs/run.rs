@@ -4,7 +4,9 @@ use std::io::Read;
 
 use log::error;
 
-use super::{Request, events, fetch, hook, keep, mirror, pod, preload, probe, pull, watch};
+use super::{
+    Request, events, fetch, hook, keep, mirror, pod, preload, probe, pull, reclaim, watch,
+};
 use crate::sys::{self, Error, Kind, json};
 
 /// A request holds one pod, whose manifest is at most 1 MiB; quoting and labels make it larger.
@@ -33,6 +35,7 @@ pub fn run() -> Outcome {
         Ok(Request::Fetch(request)) => fetch::run(&request),
         Ok(Request::Keep(request)) => keep::run(&request),
         Ok(Request::Preload(request)) => preload::run(&request),
+        Ok(Request::Reclaim(request)) => reclaim::run(&request),
         Ok(Request::Hook(request)) => hook::run(&request),
         Ok(Request::Mirror(request)) => mirror::run(&request),
         Ok(Request::Watch { kubeconfig, node }) => watch::run(&kubeconfig, &node),

@@ -9,11 +9,11 @@ use k8s_openapi::api::core::v1::Container;
 use super::create::Failure;
 use super::pod::{Joined, PodJob};
 use super::report::{Failed, because, say};
-use super::{logs, nonroot, post_start, subpaths};
+use super::{ledger, logs, nonroot, post_start, subpaths};
 use crate::decide::ImageChoice;
 use crate::docker::wire::Image;
 use crate::pod::ContainerName;
-use crate::state::{FailReason, Report};
+use crate::state::{FailReason, LoadedImage, Report};
 use crate::sys::files::{self, Durable};
 use crate::sys::{Error, Kind};
 use crate::translate::{
@@ -44,6 +44,7 @@ pub(super) fn start(job: &PodJob, wanted: &Wanted<'_>) -> Result<(), Failed> {
         });
         return Ok(());
     };
+    remember(job, container, &image);
     nonroot::check(pod, container, &image.config.user)
         .map_err(because(FailReason::CreateContainerConfigError))?;
     let node = &job.request.node;
@@ -117,6 +118,19 @@ fn bind_parts(input: &ContainerInput<'_>) -> Result<(), Failed> {
         })?;
     }
     Ok(())
+}
+
+/// Remembers that a pod of ours has this image: the day may come when that was the last one.
+fn remember(job: &PodJob, container: &Container, image: &Image) {
+    let named = container.image.as_deref().unwrap_or_default();
+    let image = LoadedImage {
+        name: super::pull::full_name(named).unwrap_or_else(|_| named.to_owned()),
+        id: image.id.clone(),
+    };
+    if let Err(error) = ledger::note(&job.request.node.root_dir, &image, true) {
+        let text = format!("image {} will never be removed: {error}", image.name);
+        say(&Report::Note { text });
+    }
 }
 
 /// The image to start from; `None` when it has to be pulled first.

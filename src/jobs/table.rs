@@ -19,6 +19,9 @@ const STEP_DEADLINE: Duration = Duration::from_secs(150);
 /// Gigabytes on a slow card take their time; one that does not come forward ends itself after five minutes.
 const PRELOAD_DEADLINE: Duration = Duration::from_secs(3 * 3600);
 
+/// Hundreds of images, each of which takes a slow disk some seconds.
+const RECLAIM_DEADLINE: Duration = Duration::from_secs(3600);
+
 /// A pull that comes forward is not disturbed; one that does not ends itself after a minute.
 const PULL_DEADLINE: Duration = Duration::from_secs(6 * 3600);
 
@@ -171,6 +174,7 @@ fn deadline(request: &Request) -> Option<Duration> {
         Request::Probe(probe) => Some(probe_deadline(probe)),
         Request::Fetch(_) => Some(FETCH_TIMEOUT + FETCH_SLACK),
         Request::Keep(_) => Some(KEEP_DEADLINE),
+        Request::Reclaim(_) => Some(RECLAIM_DEADLINE),
         Request::Preload(_) => Some(PRELOAD_DEADLINE),
         Request::Hook(hook) => Some(Duration::from_millis(hook.within_ms) + PROBE_SLACK),
         Request::Mirror(_) => Some(MIRROR_DEADLINE),

@@ -28,6 +28,17 @@ pub(super) fn text(pulse: &Pulse, published: Option<&Published>) -> String {
     for (state, count) in states.into_iter().zip(pulse.archives) {
         page.line(name, &[("state", state)], count);
     }
+    let name = "kubelet_image_garbage_collected_total";
+    let help = "Total number of images garbage collected, by reason";
+    page.head(name, "counter", help);
+    for (reason, count) in ["age", "space"].into_iter().zip(pulse.reclaimed) {
+        page.line(name, &[("reason", reason)], count);
+    }
+    if let Some(percent) = pulse.disk_percent {
+        let name = "staticlet_docker_disk_used_percent";
+        page.head(name, "gauge", "How full the disk of Docker is");
+        page.line(name, &[], percent);
+    }
     let name = "staticlet_build_info";
     let help = "The version of the agent. The count is always 1.";
     page.head(name, "gauge", help);

@@ -34,6 +34,10 @@ pub struct Pulse {
     pub last_good: usize,
     /// Image archives that wait, are being loaded, are loaded, cannot be loaded.
     pub archives: [usize; 4],
+    /// Images removed since the start, for their age and for room.
+    pub reclaimed: [u64; 2],
+    /// How full Docker's disk is, in percent; not known before the first look at it.
+    pub disk_percent: Option<u64>,
     /// Jobs at work.
     pub jobs: usize,
     /// Looks at dockerd since the start, and those of them that failed.

@@ -158,9 +158,9 @@ impl Preload {
         self.watch.fd()
     }
 
-    /// When something is due; a dockerd that is away is given nothing.
-    pub fn due(&self, docker_is_up: bool) -> Mono {
-        let may_work = docker_is_up && self.busy.is_none();
+    /// When something is due. `may_load`: dockerd is up, and no job is at work.
+    pub fn due(&self, may_load: bool) -> Mono {
+        let may_work = may_load && self.busy.is_none();
         let retry = |archive: &Archive| match archive.state {
             State::Failed { retry, .. } if may_work => Some(retry),
             State::Failed { .. } | State::New | State::Busy { .. } | State::Loaded { .. } => None,

@@ -217,6 +217,7 @@ impl UrlSource {
             Report::Failed { message, .. } => Said::Failed(message.clone()),
             Report::Bell { .. }
             | Report::Archive(_)
+            | Report::Reclaim(_)
             | Report::Api(_)
             | Report::Connected
             | Report::SandboxUp { .. }

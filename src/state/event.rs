@@ -26,6 +26,8 @@ pub enum JobKey {
     Fetch,
     /// The loading of one image archive.
     Preload,
+    /// The removal of images that are of no use.
+    Reclaim,
 }
 
 /// Which of a container's probes; in the order in which they matter.
@@ -212,6 +214,8 @@ pub enum Report {
     Fetched(Fetched),
     /// What came of an image archive.
     Archive(ArchiveSaid),
+    /// What came of removing images.
+    Reclaim(ReclaimSaid),
     /// The API server said something.
     Api(ApiSaid),
     /// Something worth telling that stops nothing.
@@ -318,6 +322,37 @@ pub enum ArchiveSaid {
         why: String,
         /// It will not get better by itself.
         lasting: bool,
+    },
+}
+
+/// What came of removing images that are of no use.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub enum ReclaimSaid {
+    /// An image was removed.
+    Removed {
+        /// Its first name, or its id.
+        image: String,
+        /// Its size, with what it shared with others.
+        bytes: u64,
+        /// It had been of no use for too long; else the disk was too full.
+        aged: bool,
+        /// In words.
+        why: String,
+    },
+    /// An image could not be removed.
+    Stays {
+        /// Its first name, or its id.
+        image: String,
+        /// Why.
+        why: String,
+    },
+    /// How full the disk is when all is done.
+    Disk {
+        /// In whole percent.
+        percent: u64,
+        /// It is too full still, and why nothing more can be done about it.
+        short: Option<String>,
     },
 }
 

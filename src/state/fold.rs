@@ -136,6 +136,7 @@ impl Memory {
             | JobKey::Keep
             | JobKey::Fetch
             | JobKey::Preload
+            | JobKey::Reclaim
             | JobKey::Mirror
             | JobKey::Watch => {}
             JobKey::Probe(key, container, kind) => {
@@ -179,6 +180,7 @@ impl Memory {
             | JobKey::Keep
             | JobKey::Fetch
             | JobKey::Preload
+            | JobKey::Reclaim
             | JobKey::Mirror
             | JobKey::Watch => {}
             JobKey::Probe(key, container, kind) => {
@@ -220,6 +222,7 @@ impl Memory {
             | JobKey::Keep
             | JobKey::Fetch
             | JobKey::Preload
+            | JobKey::Reclaim
             | JobKey::Mirror
             | JobKey::Watch => {}
             JobKey::Probe(key, container, kind) => {
@@ -311,6 +314,7 @@ impl PodMemory {
             | Report::Connected
             | Report::Fetched(_)
             | Report::Archive(_)
+            | Report::Reclaim(_)
             | Report::Hooked { .. }
             | Report::Api(_)
             | Report::Pulling(_)
@@ -340,6 +344,7 @@ impl ContainerMemory {
             | Report::Connected
             | Report::Fetched(_)
             | Report::Archive(_)
+            | Report::Reclaim(_)
             | Report::Api(_)
             | Report::SandboxUp { .. }
             | Report::Started { .. }

@@ -12,11 +12,12 @@ mod node;
 mod observed;
 mod preload;
 mod probes;
+mod usage;
 
 pub use desired::{Desired, DesiredPod, Refusal, Source};
 pub use event::{
     ApiSaid, ArchiveSaid, Event, FailReason, Fetched, JobEnd, JobKey, LoadedImage, ProbeKind,
-    Probed, Progress, Report,
+    Probed, Progress, ReclaimSaid, Report,
 };
 pub use memory::{ContainerMemory, Crash, Failure, Memory, PodMemory, Pull, PullWait, RunningJob};
 pub use node::Node;
@@ -26,3 +27,4 @@ pub use observed::{
 };
 pub use preload::{ArchiveState, ArchiveStatus, Held};
 pub use probes::{Before, ProbeMemory, probe_of};
+pub use usage::Usage;

@@ -123,6 +123,13 @@ pub fn disk_bytes(path: &str) -> u64 {
     nix::sys::statvfs::statvfs(path).map_or(0, |disk| disk.blocks() * disk.fragment_size())
 }
 
+/// The bytes of the file system that a path is on: in all, and left for everybody; `None` where that cannot be told.
+pub fn disk_room(path: &str) -> Option<(u64, u64)> {
+    let disk = nix::sys::statvfs::statvfs(path).ok()?;
+    let bytes = |blocks: u64| blocks.saturating_mul(disk.fragment_size());
+    Some((bytes(disk.blocks()), bytes(disk.blocks_available())))
+}
+
 /// Makes a directory with its parents; one that is there keeps its mode.
 ///
 /// # Errors

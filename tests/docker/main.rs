@@ -28,6 +28,7 @@ mod limits;
 mod mirror;
 mod preload;
 mod probes;
+mod reclaim;
 mod refuse;
 mod registry;
 mod restart;

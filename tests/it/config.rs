@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use staticlet::cli::{Command, RunFlags, help, parse};
 use staticlet::config::{Effective, Settings, Whence, settings};
+use staticlet::decide::ReclaimLimits;
 
 use crate::support::scratch::Scratch;
 
@@ -72,6 +73,69 @@ fn every_flag_and_no_other_is_a_setting() {
     assert_eq!(set.node.log_bytes_max, 10 << 20);
     assert_eq!(set.node.crash_wait_max_seconds, 300);
     assert_eq!(set.doors.len(), 1);
+}
+
+#[test]
+fn limits_for_images_are_the_kubelets_and_have_to_fit_each_other() {
+    let limits = |line: &str| {
+        let set = settings(&flags(&format!("--hostname-override=n {line}")), None);
+        set.map(|set| {
+            let ReclaimLimits {
+                high_percent,
+                low_percent,
+                age_min,
+                age_max,
+            } = set.reclaim;
+            (
+                high_percent,
+                low_percent,
+                age_min.as_secs(),
+                age_max.as_secs(),
+            )
+        })
+    };
+    assert_eq!(limits(""), Ok((85, 80, 120, 0)));
+    assert_eq!(
+        limits(
+            "--image-gc-high-threshold=100 --image-gc-low-threshold 9 --minimum-image-ttl-duration=1h"
+        ),
+        Ok((100, 9, 3600, 0))
+    );
+    assert_eq!(limits("--minimum-image-ttl-duration=0").unwrap().2, 120);
+    for (line, words) in [
+        (
+            "--image-gc-low-threshold=85",
+            "must be less than --image-gc-high-threshold=85",
+        ),
+        (
+            "--image-gc-high-threshold=101",
+            "must be a number from 0 to 100",
+        ),
+        (
+            "--image-gc-high-threshold=-1",
+            "must be a number from 0 to 100",
+        ),
+        ("--minimum-image-ttl-duration=soon", "is no time"),
+    ] {
+        let said = limits(line).unwrap_err();
+        assert!(
+            said.len() == 1 && said[0].contains(words),
+            "{line}: {said:?}"
+        );
+    }
+    let files = Files::new(
+        "imageGCHighThresholdPercent: 70\nimageGCLowThresholdPercent: 60\nimageMinimumGCAge: 3m\nimageMaximumGCAge: 168h\n",
+        &[],
+    );
+    let set = files.set("").unwrap().reclaim;
+    assert_eq!((set.high_percent, set.low_percent), (70, 60));
+    assert_eq!(set.age_max, Duration::from_secs(7 * 24 * 3600));
+    let files = Files::new("imageMaximumGCAge: 2m\n", &[]);
+    let said = files.set("").unwrap_err();
+    assert!(
+        said[0].contains("imageMaximumGCAge: must be more than"),
+        "{said:?}"
+    );
 }
 
 #[test]
@@ -302,6 +366,9 @@ fn a_reload_is_a_start_with_the_old_settings_where_a_restart_is_needed() {
         ("manifest-url-sha256", ["", &*"0".repeat(64).leak()]),
         ("http-check-frequency", ["5s", "6s"]),
         ("image-preload-dir", ["/a", "/b"]),
+        ("image-gc-high-threshold", ["90", "91"]),
+        ("image-gc-low-threshold", ["70", "71"]),
+        ("minimum-image-ttl-duration", ["1m", "3m"]),
         ("hostname-override", ["a", "b"]),
         ("node-ip", ["10.0.0.1", "10.0.0.2"]),
         ("root-dir", ["/a", "/b"]),
@@ -336,7 +403,7 @@ fn a_reload_is_a_start_with_the_old_settings_where_a_restart_is_needed() {
     let missed: Vec<&str> = all.filter(|flag| !tested.contains(flag)).collect();
     assert_eq!(
         missed,
-        ["config", "config-dir", "", ""],
+        ["config", "config-dir", "", "", ""],
         "given by file only, or not to be changed"
     );
     assert_eq!(old.differences(&new).count(), pairs.len());

@@ -30,6 +30,7 @@ mod manifests;
 mod notify;
 mod preload;
 mod probe;
+mod reclaim;
 mod replies;
 mod rules;
 mod serve;

@@ -242,6 +242,7 @@ fn the_file_is_written_when_something_changed() {
             memory: &world.memory,
             node: &node,
             docker_error: None,
+            disk_short: None,
             archives: Vec::new(),
             api: None,
         };

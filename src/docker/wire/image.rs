@@ -29,9 +29,16 @@ pub struct Image {
 #[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "PascalCase", default)]
 pub struct ImageSummary {
+    /// `sha256:...`.
+    pub id: String,
     /// As of [`Image`].
     #[serde(deserialize_with = "null_is_empty")]
     pub repo_tags: Vec<String>,
+    /// As of [`Image`]; `<none>@<none>` on some versions where there is none.
+    #[serde(deserialize_with = "null_is_empty")]
+    pub repo_digests: Vec<String>,
+    /// Bytes on disk, with what it shares with others.
+    pub size: i64,
     /// Seconds since 1970; of an imported image, when it was imported.
     pub created: i64,
 }
