@@ -1,6 +1,8 @@
 //! The commands that a person types about pods that are there.
 
+use std::fs;
 use std::io::{BufRead, BufReader, Read};
+use std::path::Path;
 use std::process::Stdio;
 use std::time::{Duration, Instant};
 
@@ -101,4 +103,40 @@ fn logs_are_followed_until_nobody_reads_or_nobody_speaks() {
     out.read_to_string(&mut rest).unwrap();
     assert_eq!((line + &rest).as_str(), "one\ntwo\n");
     assert_eq!(child.wait().unwrap().code(), Some(0));
+}
+
+#[test]
+#[ignore = "needs dockerd"]
+fn logs_are_linked_where_log_shippers_look() {
+    let agent = Agent::started("links");
+    agent.put("a.yaml", &pod("a", TALKER, ""));
+    let first = agent.wait_running("a", "c");
+    engine::call("POST", &format!("/containers/{first}/kill"), None);
+    let second = agent.wait_other("a", "c", &first);
+    let name = format!("a-{}", agent.node);
+    let uid = engine::inspect(&second)["Config"]["Labels"]["io.kubernetes.pod.uid"].clone();
+    let dir = format!("/var/log/pods/default_{name}_{}/c", uid.as_str().unwrap());
+    let mut links = Vec::new();
+    for (attempt, id) in [&first, &second].into_iter().enumerate() {
+        let link = format!("{dir}/{attempt}.log");
+        let legacy = format!("/var/log/containers/{name}_default_c-{id}.log");
+        eventually(&agent, "the links are laid", SOON, || {
+            Path::new(&legacy).is_symlink()
+        });
+        assert_eq!(fs::read_link(&legacy).unwrap(), Path::new(&link));
+        let log = engine::inspect(id)["LogPath"].clone();
+        assert_eq!(
+            fs::read_link(&link).unwrap(),
+            Path::new(log.as_str().unwrap())
+        );
+        links.extend([link, legacy]);
+    }
+    assert!(fs::read_to_string(&links[1]).unwrap().contains("begin"));
+    agent.remove("a.yaml");
+    agent.wait_gone("a");
+    assert!(
+        links.iter().all(|link| !Path::new(link).is_symlink()),
+        "{links:?}"
+    );
+    assert!(!Path::new(&dir).parent().unwrap().exists());
 }
