@@ -11,6 +11,7 @@ fn main() -> ExitCode {
         Ok(Command::Config(flags, output)) => commands::config(&flags, output),
         Ok(Command::Status(flags)) => commands::status(&flags),
         Ok(Command::Logs(flags)) => commands::logs(&flags),
+        Ok(Command::Wait(flags)) => commands::wait(&flags),
         Ok(Command::Check(flags)) => commands::check(&flags),
         Ok(Command::Fields(prefix)) => commands::fields(&prefix),
         Ok(Command::Job) => commands::job::run(),

@@ -17,7 +17,7 @@ use std::ffi::OsString;
 
 pub use help::help;
 pub use lint::CheckFlags;
-pub use pods::{LogsFlags, PlaceFlags, StatusFlags};
+pub use pods::{Goal, LogsFlags, PlaceFlags, StatusFlags, WaitFlags};
 use typed::Stop;
 use words::{Read, Words};
 
@@ -32,6 +32,8 @@ pub enum Command {
     Status(StatusFlags),
     /// Print a container's log.
     Logs(LogsFlags),
+    /// Wait for pods.
+    Wait(WaitFlags),
     /// Check manifests.
     Check(CheckFlags),
     /// Print the fields whose paths begin like this.

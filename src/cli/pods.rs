@@ -62,6 +62,43 @@ pub(super) fn logs(typed: Typed) -> Result<Command, Stop> {
     }))
 }
 
+/// What `wait` waits for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Goal {
+    /// The pods are ready, or have done all they should.
+    Ready,
+    /// Nothing is left of them.
+    Gone,
+}
+
+/// The flags of `wait`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct WaitFlags {
+    /// Which agent.
+    pub place: PlaceFlags,
+    /// For what.
+    pub goal: Goal,
+    /// For how long; zero: look once.
+    pub timeout: Duration,
+    /// Which pods; empty: all.
+    pub pods: Vec<String>,
+}
+
+/// As long as `kubectl wait`.
+const WAIT: Duration = Duration::from_secs(30);
+
+pub(super) fn wait(typed: Typed) -> Result<Command, Stop> {
+    Ok(Command::Wait(WaitFlags {
+        place: place(&typed),
+        goal: match typed.value("for") {
+            Some("gone") => Goal::Gone,
+            Some(_) | None => Goal::Ready,
+        },
+        timeout: typed.read("timeout", duration)?.unwrap_or(WAIT),
+        pods: typed.texts()?,
+    }))
+}
+
 /// A number of lines; `None` is all of them.
 fn lines(text: &str) -> Result<Option<u64>, String> {
     match text {

@@ -177,6 +177,24 @@ error come as one. With -f it ends when the container does. Needs no agent.",
         read: Read::Own(pods::logs),
     },
     Words {
+        name: "wait",
+        takes: "[POD...]",
+        what: "wait until pods are ready, or gone",
+        more: "Without a pod, for all of them. Exit code 0: it is so. Exit code 1: the time is over, or it cannot come to be, as \
+when the manifest is refused; a line for each pod says why. A pod that has done all it should counts as ready. To see an \
+edit that was made just before, what is found has to hold for 2 seconds.",
+        flags: &[
+            &Flag::new("for", "ready|gone", "what to wait for; default ready"),
+            &Flag::new("timeout", "TIME", "how long; default 30s, 0: look once"),
+            &NODE,
+            &RUN_DIR,
+            &ROOT_DIR,
+            &DOCKER,
+        ],
+        example: "staticlet wait --timeout 2m && echo all pods are ready\nrm /etc/kubelet.d/web.yaml && staticlet wait --for=gone web",
+        read: Read::Own(pods::wait),
+    },
+    Words {
         name: "check",
         takes: "PATH...",
         what: "say what is wrong with manifests, by file, line and field",

@@ -6,16 +6,17 @@ use super::place::{Place, key_of};
 use crate::pod::PodKey;
 use crate::state::ContainerId;
 use crate::sys::{self, nearest};
-use crate::translate::{Role, read_identity};
+use crate::translate::{Role, SANDBOX, read_identity};
 
 /// A pod is called wrong in a message that lists at most so many others.
 const LISTED_MAX: usize = 20;
 
-/// A container that is there, running or not; a sandbox is none.
+/// A container that is there, running or not.
 #[derive(Clone, Debug)]
 pub(super) struct Instance {
     pub(super) id: ContainerId,
     pub(super) key: PodKey,
+    /// Its name in the pod; that of a sandbox is `POD`.
     pub(super) name: String,
     /// dockerd's word for what it does.
     pub(super) state: String,
@@ -23,7 +24,7 @@ pub(super) struct Instance {
     age: (i64, u32),
 }
 
-/// The containers of this agent, the newest first.
+/// The containers of this agent, sandboxes among them, the newest first.
 ///
 /// # Errors
 /// dockerd cannot be asked.
@@ -37,15 +38,17 @@ pub(super) fn instances(place: &Place) -> sys::Result<Vec<Instance>> {
         let Ok(identity) = read_identity(name, &summary.labels, &place.settings.node) else {
             continue;
         };
-        if let Role::Container { name, .. } = identity.role {
-            list.push(Instance {
-                id: ContainerId(summary.id),
-                key: identity.key,
-                name: name.0,
-                state: summary.state,
-                age: (summary.created, identity.attempt),
-            });
-        }
+        let name = match identity.role {
+            Role::Container { name, .. } => name.0,
+            Role::Sandbox { .. } => SANDBOX.to_owned(),
+        };
+        list.push(Instance {
+            id: ContainerId(summary.id),
+            key: identity.key,
+            name,
+            state: summary.state,
+            age: (summary.created, identity.attempt),
+        });
     }
     list.sort_by_key(|one| std::cmp::Reverse(one.age));
     Ok(list)
@@ -56,10 +59,13 @@ pub(super) fn instances(place: &Place) -> sys::Result<Vec<Instance>> {
 /// # Errors
 /// Why it is none of them, or which ones it may be.
 pub(super) fn pod(typed: &str, place: &Place, list: &[Instance]) -> Result<PodKey, String> {
-    let there = list.iter().map(|one| one.key.clone());
-    let keys: BTreeSet<PodKey> = place.pods().filter_map(key_of).chain(there).collect();
+    let keys = keys(place, list);
     let node = &place.settings.node;
-    resolve(typed, &keys, &node.name).map_err(|said| match place.published {
+    if let Some(key) = resolve(typed, &keys, &node.name)? {
+        return Ok(key);
+    }
+    let said = format!("there is no pod {typed}{}", others(typed, &keys));
+    Err(match place.published {
         Some(_) => said,
         None => format!(
             "{said} (nothing can be read in --run-dir={}, so --root-dir={} and --hostname-override={} are taken)",
@@ -68,8 +74,22 @@ pub(super) fn pod(typed: &str, place: &Place, list: &[Instance]) -> Result<PodKe
     })
 }
 
-/// `name` or `namespace/name`, with or without the node's name at its end. The name as a whole comes first.
-pub(super) fn resolve(typed: &str, keys: &BTreeSet<PodKey>, node: &str) -> Result<PodKey, String> {
+/// Every pod that was published or has containers.
+pub(super) fn keys(place: &Place, list: &[Instance]) -> BTreeSet<PodKey> {
+    let there = list.iter().map(|one| one.key.clone());
+    place.pods().filter_map(key_of).chain(there).collect()
+}
+
+/// `name` or `namespace/name`, with or without the node's name at its end. The name as a whole comes first. `None`: it is
+/// none of them.
+///
+/// # Errors
+/// It may be several.
+pub(super) fn resolve(
+    typed: &str,
+    keys: &BTreeSet<PodKey>,
+    node: &str,
+) -> Result<Option<PodKey>, String> {
     let (namespace, name) = match typed.split_once('/') {
         Some((namespace, name)) => (Some(namespace), name),
         None => (None, typed),
@@ -83,8 +103,8 @@ pub(super) fn resolve(typed: &str, keys: &BTreeSet<PodKey>, node: &str) -> Resul
         found = named(&format!("{name}-{node}"));
     }
     match found.as_slice() {
-        [only] => Ok((*only).clone()),
-        [] => Err(format!("there is no pod {typed}{}", others(typed, keys))),
+        [] => Ok(None),
+        [only] => Ok(Some((*only).clone())),
         several => {
             let list: Vec<String> = several.iter().map(ToString::to_string).collect();
             Err(format!("{typed} may be {}: say which", list.join(" or ")))
@@ -132,33 +152,24 @@ mod tests {
             "kube-system/db-n",
         ];
         let keys: BTreeSet<PodKey> = all.into_iter().map(key).collect();
-        let found = |typed| resolve(typed, &keys, "n").map(|key| key.to_string());
+        let found = |typed| resolve(typed, &keys, "n").map(|key| key.map(|key| key.to_string()));
         for (typed, wanted) in [
-            ("web", "default/web-n"),
-            ("default/web", "default/web-n"),
+            ("web", Some("default/web-n")),
+            ("default/web", Some("default/web-n")),
             // The whole name, and not the one that it would be the beginning of.
-            ("web-n", "default/web-n"),
-            ("web-n-n", "default/web-n-n"),
-            ("kube-system/db", "kube-system/db-n"),
+            ("web-n", Some("default/web-n")),
+            ("web-n-n", Some("default/web-n-n")),
+            ("kube-system/db", Some("kube-system/db-n")),
+            ("other/web", None),
+            ("we", None),
         ] {
-            assert_eq!(found(typed).as_deref(), Ok(wanted), "{typed}");
+            assert_eq!(found(typed), Ok(wanted.map(str::to_owned)), "{typed}");
         }
-        for (typed, said) in [
-            (
-                "db",
-                "db may be default/db-n or kube-system/db-n: say which",
-            ),
-            ("wep-n", "there is no pod wep-n; did you mean web-n?"),
-            (
-                "other/web",
-                "there is no pod other/web; there are default/db-n, default/web-n, default/web-n-n, kube-system/db-n",
-            ),
-        ] {
-            assert_eq!(found(typed), Err(said.to_owned()), "{typed}");
-        }
-        assert_eq!(
-            resolve("a", &BTreeSet::new(), "n"),
-            Err("there is no pod a, nor any other".to_owned())
-        );
+        let said = "db may be default/db-n or kube-system/db-n: say which";
+        assert_eq!(found("db"), Err(said.to_owned()));
+        assert_eq!(others("wep-n", &keys), "; did you mean web-n?");
+        let all = "; there are default/db-n, default/web-n, default/web-n-n, kube-system/db-n";
+        assert_eq!(others("x/web", &keys), all);
+        assert_eq!(others("a", &BTreeSet::new()), ", nor any other");
     }
 }

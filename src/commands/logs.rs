@@ -11,6 +11,7 @@ use crate::cli::LogsFlags;
 use crate::docker::{Docker, LogsCall};
 use crate::pod::{PodKey, all_containers};
 use crate::sys::{self, Error, Wall};
+use crate::translate::SANDBOX;
 
 /// Prints the log, until its end or that of the container. A reader that goes away ends it quietly.
 pub fn logs(flags: &LogsFlags) -> Outcome {
@@ -24,7 +25,10 @@ fn show(flags: &LogsFlags) -> Result<(), Fault> {
     let place = Place::find(&flags.place)?;
     let list = find::instances(&place)?;
     let key = find::pod(&flags.pod, &place, &list).map_err(Fault::Bad)?;
-    let of_pod: Vec<&Instance> = list.iter().filter(|one| one.key == key).collect();
+    let of_pod: Vec<&Instance> = list
+        .iter()
+        .filter(|one| one.key == key && one.name != SANDBOX)
+        .collect();
     let name = container(flags.container.as_deref(), (&key, &of_pod), &place)?;
     let instance = instance(&name, (&key, &of_pod), (flags, &place))?;
     let tty = place.docker.inspect(&instance.id.0)?.config.tty;

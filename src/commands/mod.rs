@@ -13,6 +13,7 @@ mod place;
 mod run;
 pub mod serve;
 mod status;
+mod wait;
 
 pub use check::check;
 pub use config::config;
@@ -20,6 +21,7 @@ pub use fields::fields;
 pub use logs::logs;
 pub use run::run;
 pub use status::status;
+pub use wait::wait;
 
 /// How a command ended; the only place that knows the exit codes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -1,6 +1,7 @@
 //! Which agent a command is about: its directories, its dockerd, and what it published.
 
 use std::collections::BTreeMap;
+use std::path::Path;
 
 use k8s_openapi::api::core::v1::Pod;
 
@@ -9,7 +10,8 @@ use crate::cli::{PlaceFlags, RunFlags};
 use crate::config::{self, Settings};
 use crate::docker::Docker;
 use crate::pod::PodKey;
-use crate::publish::{self, Published};
+use crate::publish::{self, PodExtra, Published};
+use crate::sys::Lock;
 use crate::translate::own_label;
 
 /// One agent, whether it runs or not.
@@ -73,6 +75,11 @@ impl Place {
         })
     }
 
+    /// The process of the agent, while it runs.
+    pub(super) fn agent(&self) -> Option<String> {
+        Lock::holder(&Path::new(&self.settings.node.root_dir).join("agent.lock"))
+    }
+
     /// What was published of a pod.
     pub(super) fn pod(&self, key: &PodKey) -> Option<&Pod> {
         self.pods().find(|pod| key_of(pod).as_ref() == Some(key))
@@ -83,11 +90,15 @@ impl Place {
         self.published.iter().flat_map(|file| &file.items)
     }
 
+    /// What was published of a pod that a PodList has no place for.
+    pub(super) fn extra(&self, key: &PodKey) -> Option<&PodExtra> {
+        let file = self.published.as_ref()?;
+        file.staticlet.pods.get(&key.to_string())
+    }
+
     /// Why a pod, or one of its containers, does not run, as far as that was published; empty when nothing was.
     pub(super) fn reasons(&self, key: &PodKey, container: Option<&str>) -> String {
-        let extra = self.published.as_ref().map(|file| &file.staticlet);
-        let known = extra.and_then(|extra| extra.pods.get(&key.to_string()));
-        let reasons = known.iter().flat_map(|known| &known.reasons);
+        let reasons = self.extra(key).into_iter().flat_map(|known| &known.reasons);
         let is_about = |of: &Option<String>| match (of, container) {
             (Some(of), Some(container)) => of == container,
             (None, _) | (_, None) => true,

@@ -152,7 +152,8 @@ fn archive(archive: &ArchiveStatus, now: Now) -> Option<String> {
     Some(format!("images of {}: {said}", archive.file))
 }
 
-fn refusal_lines(refusal: &Refusal) -> Vec<String> {
+/// One line for each problem of a manifest that is not followed.
+pub(super) fn refusal_lines(refusal: &Refusal) -> Vec<String> {
     let (Source::File(place) | Source::Url(place)) = &refusal.source;
     let good = refusal.good.map(|at| format!("running last good of {at}"));
     let keeps = match (&refusal.keeps, good) {

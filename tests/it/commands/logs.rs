@@ -1,72 +1,16 @@
-//! The commands about pods that are there, on a published state and a dockerd that follow a script.
+//! `staticlet logs`.
 
-use std::fs;
-use std::path::PathBuf;
-use std::process::{Command, Stdio};
+use std::process::Stdio;
 
-use serde_json::{Value, json};
+use serde_json::json;
 
+use super::{Site, listed, ping, pod};
 use crate::support::listener::{Answer, Listener, chunks, reply};
-
-/// Directories of an agent that is not there, removed at the end.
-struct Site(PathBuf);
-
-impl Site {
-    fn new(name: &str) -> Site {
-        let dir = std::env::temp_dir().join(format!("staticlet-cmd-{}-{name}", std::process::id()));
-        let _ = fs::remove_dir_all(&dir);
-        fs::create_dir_all(dir.join("root")).unwrap();
-        fs::create_dir_all(dir.join("run")).unwrap();
-        Site(dir)
-    }
-
-    fn root(&self) -> String {
-        format!("{}/root", self.0.display())
-    }
-
-    /// A command about it.
-    fn typing(&self, line: &str) -> Command {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_staticlet"));
-        command
-            .args(line.split_whitespace())
-            .arg(format!("--run-dir={}/run", self.0.display()))
-            .stdin(Stdio::null());
-        command
-    }
-
-    /// The same, done: what it printed and complained of, and its exit code.
-    fn typed(&self, line: &str) -> (String, i32) {
-        let out = self.typing(line).output().unwrap();
-        let text = String::from_utf8_lossy(&out.stdout).into_owned();
-        (
-            text + &String::from_utf8_lossy(&out.stderr),
-            out.status.code().unwrap(),
-        )
-    }
-}
-
-impl Drop for Site {
-    fn drop(&mut self) {
-        let _ = fs::remove_dir_all(&self.0);
-    }
-}
-
-/// What dockerd lists of pod `default/web-n`: container `c`, attempt 1, running.
-fn listed(site: &Site) -> String {
-    let labels = json!({
-        "staticlet.root-dir": site.root(), "io.kubernetes.docker.type": "container",
-        "io.kubernetes.pod.name": "web-n", "io.kubernetes.pod.namespace": "default",
-        "io.kubernetes.pod.uid": "u1", "io.kubernetes.container.name": "c", "io.kubernetes.sandbox.id": "s1",
-    });
-    json!([{"Id": "c1", "Names": ["/k8s_c_web-n_default_u1_1"], "State": "running", "Created": 5, "Labels": labels}])
-        .to_string()
-}
 
 /// A dockerd that is asked for the log of that container, and answers like this.
 fn dockerd(site: &Site, log: Answer) -> Listener {
-    let ping = b"HTTP/1.1 200 OK\r\nApi-Version: 1.41\r\nContent-Length: 2\r\n\r\nOK".to_vec();
     Listener::start(vec![
-        Answer::Bytes(ping),
+        ping(),
         reply("200 OK", &listed(site)),
         Answer::Cut(
             match reply("200 OK", r#"{"Id": "c1", "Config": {"Tty": false}}"#) {
@@ -175,17 +119,11 @@ fn logs_end_with_their_reader_though_nothing_comes() {
 #[test]
 fn a_wrong_pod_or_container_is_answered_with_those_that_are_there() {
     let site = Site::new("which");
-    let published = json!({
-        "apiVersion": "v1", "kind": "PodList",
+    site.publish(json!({
         "items": [pod("web-n", &["c", "d"]), pod("waits-n", &["c"])],
-        "staticlet": {
-            "version": "0", "pid": 1, "written": "2026-01-01T00:00:00Z", "node": "n", "rootDir": site.root(), "complete": true,
-            "refusals": [], "docker": {"version": "1"}, "strangers": [],
-            "pods": {"default/waits-n": {"reasons": [
-                {"container": "c", "reason": "ErrImagePull", "message": "no such\nhost"}]}},
-        },
-    });
-    fs::write(site.0.join("run/pods.json"), published.to_string()).unwrap();
+        "pods": {"default/waits-n": {"reasons": [
+            {"container": "c", "reason": "ErrImagePull", "message": "no such\nhost"}]}},
+    }));
     for (line, wanted) in [
         (
             "web",
@@ -212,8 +150,7 @@ fn a_wrong_pod_or_container_is_answered_with_those_that_are_there() {
             "there is no pod other; there are default/waits-n, default/web-n\n",
         ),
     ] {
-        let ping = b"HTTP/1.1 200 OK\r\nApi-Version: 1.41\r\nContent-Length: 2\r\n\r\nOK".to_vec();
-        let docker = Listener::start(vec![Answer::Bytes(ping), reply("200 OK", &listed(&site))]);
+        let docker = Listener::start(vec![ping(), reply("200 OK", &listed(&site))]);
         let at = format!("--container-runtime-endpoint={}", docker.socket());
         let (text, code) = site.typed(&format!("logs {line} {at}"));
         assert_eq!(
@@ -222,13 +159,4 @@ fn a_wrong_pod_or_container_is_answered_with_those_that_are_there() {
             "{line}"
         );
     }
-}
-
-/// A published pod.
-fn pod(name: &str, containers: &[&str]) -> Value {
-    let containers: Vec<Value> = containers
-        .iter()
-        .map(|name| json!({"name": name, "image": "i"}))
-        .collect();
-    json!({"metadata": {"name": name, "namespace": "default"}, "spec": {"containers": containers}})
 }
