@@ -11,7 +11,7 @@ use ureq::{Agent, Body, Proxy};
 
 use super::kubeconfig::Access;
 use super::wire;
-use crate::sys::{Error, Kind, Result, tls};
+use crate::sys::{Error, Kind, Result, shown_url, tls};
 
 /// For one call, from the name to the last byte. Longer: a server that hangs makes the Lease late.
 const CALL_TIMEOUT: Duration = Duration::from_secs(8);
@@ -56,8 +56,10 @@ impl Api {
             .max_redirects_will_error(false)
             .user_agent(concat!("staticlet/", env!("CARGO_PKG_VERSION")));
         if let Some(url) = &access.proxy {
-            let proxy = Proxy::new(url)
-                .map_err(|e| Error::new(format!("use proxy-url {url}"), Kind::Refused, e))?;
+            let proxy = Proxy::new(&url.0).map_err(|e| {
+                let doing = format!("use proxy-url {}", shown_url(&url.0));
+                Error::new(doing, Kind::Refused, e)
+            })?;
             config = config.proxy(Some(proxy));
         }
         let agent = tls::agent(config.build(), &access.tls)?;
@@ -165,8 +167,11 @@ impl Api {
         let url = format!("{}{path}", self.access.server);
         let mut request = Request::builder().method(method).uri(url);
         request = request.header("accept", "application/json");
-        if let Some(token) = &self.access.token {
-            request = request.header("authorization", format!("Bearer {}", token.0));
+        if let Some(shown) = &self.access.authorization {
+            request = request.header("authorization", &shown.0);
+        }
+        for (name, value) in &self.access.acting_as {
+            request = request.header(*name, value);
         }
         request
     }

@@ -2,7 +2,8 @@
 
 use super::Given;
 use super::given::Looked;
-use crate::sources::{UrlSettings, UrlTrust, shown_url};
+use crate::sources::{UrlSettings, UrlTrust};
+use crate::sys::shown_url;
 
 /// More headers than this are a mistake.
 const HEADERS_MAX: usize = 100;

@@ -15,10 +15,10 @@ use ureq::http::{HeaderMap, HeaderName, HeaderValue, Request, Response, Uri};
 use super::report::say;
 use super::run::Outcome;
 use crate::pod::MANIFEST_BYTES_MAX;
-use crate::sources::{FetchRequest, Tags, shown_url};
+use crate::sources::{FetchRequest, Tags};
 use crate::state::{FailReason, Fetched, Report};
 use crate::sys::tls::{self, Identity, Tls, Trust};
-use crate::sys::{self, Mono, files};
+use crate::sys::{self, Mono, files, shown_url};
 
 /// For the whole exchange, redirects and all; as in the kubelet.
 pub(super) const FETCH_TIMEOUT: Duration = Duration::from_secs(10);

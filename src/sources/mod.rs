@@ -50,7 +50,7 @@ pub use preload::{Preload, PreloadRequest, PreloadSettings, Told};
 pub use survey::{Survey, conflicts, survey};
 use trust::Trust;
 use url::UrlSource;
-pub use url::{FetchRequest, Tags, UrlSettings, UrlTrust, shown as shown_url};
+pub use url::{FetchRequest, Tags, UrlSettings, UrlTrust};
 
 /// Where manifests come from and how they are read.
 #[derive(Clone, Debug)]

@@ -18,7 +18,7 @@ use super::told::Told;
 use crate::pod::{Problem, Reading, ValidPod};
 use crate::state::{Fetched, JobEnd, Refusal, Report, Source};
 use crate::sys::files::sha256;
-use crate::sys::{Mono, Now, Wall};
+use crate::sys::{Mono, Now, Wall, shown_url};
 
 /// The shortest time between two questions, whatever `--http-check-frequency` says.
 const CHECK_MIN: Duration = Duration::from_millis(100);
@@ -118,7 +118,7 @@ struct Bad {
 impl UrlSource {
     pub(super) fn new(settings: UrlSettings) -> UrlSource {
         UrlSource {
-            shown: shown(&settings.url),
+            shown: shown_url(&settings.url),
             id: Id::of_url(&settings.url),
             due: Mono(0),
             busy: false,
@@ -420,36 +420,4 @@ fn read(text: &str, reader: &ListReader<'_>) -> Result<Vec<Reading>, Vec<Problem
         ]);
     }
     reader(text.as_bytes())
-}
-
-/// A URL as it may be shown: without the user and password, and without the query, which may be a key as well.
-pub fn shown(url: &str) -> String {
-    let (scheme, rest) = url.split_once("://").unwrap_or(("http", url));
-    let rest = rest.split('#').next().unwrap_or_default();
-    let (rest, query) = rest
-        .split_once('?')
-        .map_or((rest, ""), |(rest, _)| (rest, "?..."));
-    let (authority, path) = rest.find('/').map_or((rest, ""), |at| rest.split_at(at));
-    let host = authority
-        .rsplit_once('@')
-        .map_or(authority, |(_, host)| host);
-    format!("{scheme}://{host}{path}{query}")
-}
-
-#[cfg(test)]
-mod tests {
-    use super::shown;
-
-    #[test]
-    fn no_secret_of_a_url_is_shown() {
-        let rows = [
-            ("http://h:8080/a.yaml", "http://h:8080/a.yaml"),
-            ("https://me:key@h/a?token=b#c", "https://h/a?..."),
-            ("https://h?token=a@b", "https://h?..."),
-            ("http://a@b@h/c@d", "http://h/c@d"),
-        ];
-        for (url, wanted) in rows {
-            assert_eq!(shown(url), wanted);
-        }
-    }
 }

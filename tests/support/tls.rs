@@ -2,7 +2,7 @@
 
 use std::io::{Read, Write};
 use std::net::TcpListener;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::thread;
 
@@ -13,8 +13,13 @@ use rustls::{RootCertStore, ServerConfig, ServerConnection, StreamOwned};
 
 /// A file of the fixtures: a CA, a server of the names localhost, kubernetes and 127.0.0.1, and clients.
 pub fn fixture(name: &str) -> Vec<u8> {
+    std::fs::read(path(name)).unwrap()
+}
+
+/// Where it is.
+pub fn path(name: &str) -> PathBuf {
     let dir = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/tls");
-    std::fs::read(dir.join(name)).unwrap()
+    dir.join(name)
 }
 
 /// Whether the server wants to see a certificate.
@@ -35,6 +40,32 @@ pub fn saying(wants: Wants, body: &str) -> u16 {
         "HTTP/1.1 200 OK\r\nContent-Length: {}\r\n\r\n{body}",
         body.len()
     );
+    let config = config(wants);
+    let listener = TcpListener::bind("0.0.0.0:0").unwrap();
+    let port = listener.local_addr().unwrap().port();
+    thread::spawn(move || {
+        for socket in listener.incoming() {
+            let conn = ServerConnection::new(config.clone()).unwrap();
+            let mut stream = StreamOwned::new(conn, socket.unwrap());
+            let mut head = [0; 4096];
+            if stream.read(&mut head).is_ok() {
+                let _ = stream.write_all(answer.as_bytes());
+                let _ = stream.flush();
+            }
+        }
+    });
+    port
+}
+
+/// The first certificate of a file of the fixtures, as a connection shows it.
+pub fn certificate(name: &str) -> Vec<u8> {
+    CertificateDer::from_pem_slice(&fixture(name))
+        .unwrap()
+        .to_vec()
+}
+
+/// What such a server is.
+pub fn config(wants: Wants) -> Arc<ServerConfig> {
     let provider = Arc::new(rustls::crypto::ring::default_provider());
     let builder = ServerConfig::builder_with_provider(provider.clone())
         .with_safe_default_protocol_versions()
@@ -52,19 +83,5 @@ pub fn saying(wants: Wants, body: &str) -> u16 {
     };
     let chain = vec![CertificateDer::from_pem_slice(&fixture("server.pem")).unwrap()];
     let key = PrivateKeyDer::from_pem_slice(&fixture("server.key")).unwrap();
-    let config = Arc::new(builder.with_single_cert(chain, key).unwrap());
-    let listener = TcpListener::bind("0.0.0.0:0").unwrap();
-    let port = listener.local_addr().unwrap().port();
-    thread::spawn(move || {
-        for socket in listener.incoming() {
-            let conn = ServerConnection::new(config.clone()).unwrap();
-            let mut stream = StreamOwned::new(conn, socket.unwrap());
-            let mut head = [0; 4096];
-            if stream.read(&mut head).is_ok() {
-                let _ = stream.write_all(answer.as_bytes());
-                let _ = stream.flush();
-            }
-        }
-    });
-    port
+    Arc::new(builder.with_single_cert(chain, key).unwrap())
 }

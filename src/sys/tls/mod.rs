@@ -10,7 +10,7 @@ use std::sync::Arc;
 
 use rustls::ClientConfig;
 use rustls::crypto::{CryptoProvider, ring};
-use rustls::pki_types::pem::PemObject;
+use rustls::pki_types::pem::{self, PemObject};
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 
 pub use connector::agent;
@@ -104,7 +104,7 @@ impl Identity {
         let certificates = certificates(&self.certificates, doing)?;
         let doing = "read the client key";
         let key = PrivateKeyDer::from_pem_slice(&self.key)
-            .map_err(|e| Error::new(doing, Kind::Garbled, e))?;
+            .map_err(|e| Error::new(doing, Kind::Garbled, pem_fault(&e, "key")))?;
         // Said here in words about the key; later it would be about the certificate.
         provider
             .key_provider
@@ -118,9 +118,26 @@ impl Identity {
 fn certificates(pem: &[u8], doing: &str) -> Result<Vec<CertificateDer<'static>>> {
     let certificates: std::result::Result<Vec<_>, _> =
         CertificateDer::pem_slice_iter(pem).collect();
-    let certificates = certificates.map_err(|e| Error::new(doing, Kind::Garbled, e))?;
+    let certificates =
+        certificates.map_err(|e| Error::new(doing, Kind::Garbled, pem_fault(&e, "certificate")))?;
     if certificates.is_empty() {
         return Err(Error::new(doing, Kind::Garbled, "no certificate in it"));
     }
     Ok(certificates)
+}
+
+/// What is wrong with a PEM text. The reader's own words may quote a line of it, and so a key.
+fn pem_fault(error: &pem::Error, wanted: &str) -> String {
+    #[allow(clippy::wildcard_enum_match_arm)] // the reader's enum is open
+    match error {
+        pem::Error::NoItemsFound => format!("no {wanted} in it"),
+        pem::Error::MissingSectionEnd { .. } => "a -----BEGIN has no -----END in it".to_owned(),
+        pem::Error::IllegalSectionStart { .. } => {
+            "a line that begins with -----BEGIN goes on after it".to_owned()
+        }
+        pem::Error::Base64Decode(_) => {
+            "it is not base64 between -----BEGIN and -----END".to_owned()
+        }
+        _ => "it is no PEM".to_owned(),
+    }
 }

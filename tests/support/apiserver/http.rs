@@ -1,29 +1,32 @@
 //! The server's side of a connection.
 
 use std::io::{BufRead, BufReader, Read, Write};
-use std::net::TcpStream;
 use std::time::Duration;
 
 use serde_json::{Value, json};
 
-use super::{Fault, Shared};
+use super::{Caller, Fault, Shared};
 
-pub fn serve(stream: TcpStream, shared: &Shared) {
-    let Ok(copy) = stream.try_clone() else { return };
-    let (mut from, mut to) = (BufReader::new(copy), stream);
-    while let Some((line, body)) = read_request(&mut from) {
+pub fn serve(stream: impl Read + Write, certificate: &[u8], shared: &Shared) {
+    let mut wire = BufReader::new(stream);
+    while let Some((line, authorization, body)) = read_request(&mut wire) {
         let mut words = line.split(' ');
         let (method, path) = (words.next().unwrap_or(""), words.next().unwrap_or(""));
         let asked = format!("{method} {path}");
         shared.requests.lock().unwrap().push(asked.clone());
+        shared.callers.lock().unwrap().push(Caller {
+            asked: asked.clone(),
+            authorization,
+            certificate: certificate.to_vec(),
+        });
         if let Some(fault) = fault(shared, &asked) {
-            if meet(&fault, &mut from, &mut to) {
+            if meet(&fault, wire.get_mut()) {
                 continue;
             }
             return;
         }
         if path.contains("watch=true") || path.contains("watch=1") {
-            watch(path, &mut to, shared, &asked);
+            watch(path, wire.get_mut(), shared, &asked);
             return;
         }
         let body = serde_json::from_slice(&body).unwrap_or(Value::Null);
@@ -34,10 +37,15 @@ pub fn serve(stream: TcpStream, shared: &Shared) {
             "HTTP/1.1 {code} X\r\nContent-Type: application/json\r\nContent-Length: {}\r\n\r\n",
             text.len()
         );
-        if to.write_all((head + &text).as_bytes()).is_err() {
+        if send(wire.get_mut(), (head + &text).as_bytes()).is_err() {
             return;
         }
     }
+}
+
+fn send(to: &mut impl Write, bytes: &[u8]) -> std::io::Result<()> {
+    to.write_all(bytes)?;
+    to.flush()
 }
 
 fn fault(shared: &Shared, asked: &str) -> Option<Fault> {
@@ -47,29 +55,29 @@ fn fault(shared: &Shared, asked: &str) -> Option<Fault> {
 }
 
 /// Whether the connection goes on.
-fn meet(fault: &Fault, from: &mut impl Read, to: &mut TcpStream) -> bool {
+fn meet(fault: &Fault, to: &mut (impl Read + Write)) -> bool {
     match fault {
         Fault::Says(head, body) => {
             let text = format!(
                 "HTTP/1.1 {head}\r\nContent-Length: {}\r\n\r\n{body}",
                 body.len()
             );
-            to.write_all(text.as_bytes()).is_ok()
+            send(to, text.as_bytes()).is_ok()
         }
         Fault::Hang => {
-            let _ = from.read(&mut [0]);
+            let _ = to.read(&mut [0]);
             false
         }
         Fault::Cut => false,
         Fault::Endless(again) => {
             let _ = to.write_all(b"HTTP/1.1 200 OK\r\nConnection: close\r\n\r\n");
-            while to.write_all(again).is_ok() {}
+            while send(to, again).is_ok() {}
             false
         }
     }
 }
 
-fn watch(path: &str, to: &mut TcpStream, shared: &Shared, asked: &str) {
+fn watch(path: &str, to: &mut impl Write, shared: &Shared, asked: &str) {
     let path = path.replace("%3D", "=");
     let node = path
         .split(['?', '&'])
@@ -88,14 +96,14 @@ fn watch(path: &str, to: &mut TcpStream, shared: &Shared, asked: &str) {
     drop(store);
     let head =
         "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nTransfer-Encoding: chunked\r\n\r\n";
-    if to.write_all(head.as_bytes()).is_err() {
+    if send(to, head.as_bytes()).is_err() {
         return;
     }
     loop {
         for line in lines.drain(..) {
             let text = line.to_string() + "\n";
             let chunk = format!("{:x}\r\n{text}\r\n", text.len());
-            if to.write_all(chunk.as_bytes()).is_err() {
+            if send(to, chunk.as_bytes()).is_err() {
                 return;
             }
         }
@@ -118,8 +126,10 @@ fn watch(path: &str, to: &mut TcpStream, shared: &Shared, asked: &str) {
     }
 }
 
-fn read_request(from: &mut impl BufRead) -> Option<(String, Vec<u8>)> {
+/// The first line, the `Authorization` header, and the body.
+fn read_request(from: &mut impl BufRead) -> Option<(String, String, Vec<u8>)> {
     let (mut first, mut length, mut is_chunked) = (String::new(), 0, false);
+    let mut authorization = String::new();
     loop {
         let mut line = String::new();
         if from.read_line(&mut line).ok()? == 0 {
@@ -128,6 +138,11 @@ fn read_request(from: &mut impl BufRead) -> Option<(String, Vec<u8>)> {
         let lower = line.to_lowercase();
         if let Some(value) = lower.strip_prefix("content-length:") {
             length = value.trim().parse().ok()?;
+        }
+        if lower.starts_with("authorization:") {
+            line["authorization:".len()..]
+                .trim()
+                .clone_into(&mut authorization);
         }
         is_chunked |= lower.starts_with("transfer-encoding: chunked");
         if first.is_empty() {
@@ -149,5 +164,5 @@ fn read_request(from: &mut impl BufRead) -> Option<(String, Vec<u8>)> {
         from.read_line(&mut line).ok()?;
         is_chunked = size > 0;
     }
-    Some((first, body))
+    Some((first, authorization, body))
 }

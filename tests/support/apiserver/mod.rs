@@ -7,8 +7,11 @@ mod store;
 use std::net::{SocketAddr, TcpListener};
 use std::sync::{Arc, Condvar, Mutex};
 
+use rustls::{ServerConfig, ServerConnection, StreamOwned};
 use serde_json::{Value, json};
 pub use store::Store;
+
+use super::tls::{self, Wants};
 
 /// What is done with requests that match.
 #[derive(Clone)]
@@ -31,31 +34,68 @@ pub struct Shared {
     pub faults: Mutex<Vec<(String, Fault)>>,
     /// Method and path of each request.
     pub requests: Mutex<Vec<String>>,
+    /// Who asked, of each request.
+    pub callers: Mutex<Vec<Caller>>,
+}
+
+/// One request, and as whom it came.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Caller {
+    /// Method and path.
+    pub asked: String,
+    /// The `Authorization` header; empty without one.
+    pub authorization: String,
+    /// The client's certificate; empty without one.
+    pub certificate: Vec<u8>,
 }
 
 /// The server; its port stays its own until the end of the test.
 pub struct ApiServer {
     pub at: SocketAddr,
     pub shared: Arc<Shared>,
+    is_tls: bool,
 }
 
 impl ApiServer {
     pub fn start() -> ApiServer {
+        ApiServer::speaking(None)
+    }
+
+    /// The same over TLS, with the certificates of the fixtures.
+    pub fn start_tls(wants: Wants) -> ApiServer {
+        ApiServer::speaking(Some(tls::config(wants)))
+    }
+
+    fn speaking(config: Option<Arc<ServerConfig>>) -> ApiServer {
         let socket = TcpListener::bind("127.0.0.1:0").unwrap();
         let shared = Arc::new(Shared {
             store: Mutex::new(Store::default()),
             changed: Condvar::new(),
             faults: Mutex::default(),
             requests: Mutex::default(),
+            callers: Mutex::default(),
         });
         let server = ApiServer {
             at: socket.local_addr().unwrap(),
             shared: Arc::clone(&shared),
+            is_tls: config.is_some(),
         };
         std::thread::spawn(move || {
             for stream in socket.incoming().flatten() {
-                let shared = Arc::clone(&shared);
-                std::thread::spawn(move || http::serve(stream, &shared));
+                let (shared, config) = (Arc::clone(&shared), config.clone());
+                std::thread::spawn(move || match config {
+                    None => http::serve(stream, &[], &shared),
+                    Some(config) => {
+                        let mut conn = ServerConnection::new(config).unwrap();
+                        let mut stream = stream;
+                        if conn.complete_io(&mut stream).is_err() {
+                            return;
+                        }
+                        let shown = conn.peer_certificates().and_then(|all| all.first());
+                        let shown = shown.map(|one| one.to_vec()).unwrap_or_default();
+                        http::serve(StreamOwned::new(conn, stream), &shown, &shared);
+                    }
+                });
             }
         });
         server
@@ -63,13 +103,28 @@ impl ApiServer {
 
     /// The text of a kubeconfig for it.
     pub fn kubeconfig(&self) -> String {
+        self.kubeconfig_of(&json!({}))
+    }
+
+    /// The same with this user.
+    pub fn kubeconfig_of(&self, user: &Value) -> String {
+        let scheme = if self.is_tls { "https" } else { "http" };
+        let mut cluster = json!({"server": format!("{scheme}://{}", self.at)});
+        if self.is_tls {
+            cluster["certificate-authority"] = json!(tls::path("ca.pem"));
+        }
         json!({
             "apiVersion": "v1", "kind": "Config", "current-context": "c",
-            "clusters": [{"name": "k", "cluster": {"server": format!("http://{}", self.at)}}],
-            "users": [{"name": "u", "user": {}}],
+            "clusters": [{"name": "k", "cluster": cluster}],
+            "users": [{"name": "u", "user": user}],
             "contexts": [{"name": "c", "context": {"cluster": "k", "user": "u"}}],
         })
         .to_string()
+    }
+
+    /// Who asked since the last call.
+    pub fn callers(&self) -> Vec<Caller> {
+        std::mem::take(&mut *self.shared.callers.lock().unwrap())
     }
 
     /// From now on requests that begin so (`GET /api/v1/pods`; empty: all) meet this.
