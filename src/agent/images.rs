@@ -18,7 +18,14 @@ pub(super) fn preload(settings: &Settings) -> Option<Preload> {
         root_dir: settings.node.root_dir.clone(),
         docker_socket: settings.node.docker_socket.clone(),
         file_check: settings.file_check,
+        allow_untrusted: settings.allow_untrusted_manifests,
     }))
+}
+
+/// Whether archives are looked for in another way.
+pub(super) fn differ(now: &Settings, then: &Settings) -> bool {
+    now.image_preload_dir != then.image_preload_dir
+        || now.allow_untrusted_manifests != then.allow_untrusted_manifests
 }
 
 impl Agent {

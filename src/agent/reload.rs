@@ -48,7 +48,7 @@ impl Agent {
         log::set_max_level(log_level(then.verbosity));
         self.pace.set(then.file_check.min(DOCKER_CHECK_MAX));
         self.sources.set(source_settings(&then));
-        if then.image_preload_dir != self.settings.image_preload_dir {
+        if images::differ(&self.settings, &then) {
             self.preload = images::preload(&then);
         }
         if then.doors != self.settings.doors {

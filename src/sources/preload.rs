@@ -14,6 +14,7 @@ use serde::{Deserialize, Serialize};
 
 use super::Message;
 use super::scan::{self, Entry, Stamp, What, without_slashes};
+use super::trust::Trust;
 use super::watch::Watch;
 use crate::pod::ImageRef;
 use crate::state::{ArchiveSaid, ArchiveState, ArchiveStatus, DockerFacts, Held, JobEnd};
@@ -73,12 +74,15 @@ pub struct PreloadSettings {
     pub docker_socket: String,
     /// The longest time between two readings of the directory.
     pub file_check: Duration,
+    /// Load what others than root and the agent's user may write.
+    pub allow_untrusted: bool,
 }
 
 /// The directory and what became of its archives.
 pub struct Preload {
     settings: PreloadSettings,
     watch: Watch,
+    trust: Trust,
     archives: BTreeMap<OsString, Archive>,
     /// Names that are no archives; each is told once.
     strangers: BTreeSet<OsString>,
@@ -137,6 +141,7 @@ impl Preload {
     /// A directory that has not been read yet.
     pub fn new(settings: PreloadSettings) -> Preload {
         Preload {
+            trust: Trust::new(settings.allow_untrusted),
             settings: PreloadSettings {
                 dir: without_slashes(&settings.dir),
                 ..settings
@@ -234,6 +239,9 @@ impl Preload {
             Ok(_) => return self.troubled("it is a file, not a directory"),
             Err(error) => return self.troubled(error.said()),
         };
+        if let Some(why) = self.trust.path(&dir) {
+            return self.troubled(&why);
+        }
         if self.trouble.take().is_some() {
             let event = "image directory recovered";
             self.messages.push(Message::info(event, &path(&dir)));
@@ -259,7 +267,7 @@ impl Preload {
 
     fn troubled(&mut self, why: &str) {
         if self.trouble.as_deref() != Some(why) {
-            let (event, dir) = ("image directory not readable", path(&self.settings.dir));
+            let (event, dir) = ("image directory not used", path(&self.settings.dir));
             self.messages.push(Message::warn(event, &dir, why));
             self.trouble = Some(why.to_owned());
         }
@@ -326,6 +334,18 @@ impl Preload {
         };
         let name = find(&is_new).or_else(|| find(&is_again))?;
         let archive = self.archives.get_mut(&name)?;
+        let file = self.settings.dir.join(&name);
+        if let Some(why) = self.trust.path(&file) {
+            if archive.times == 0 {
+                let message = Message::warn("image archive refused", &path(&file), &why);
+                self.messages.push(message);
+            }
+            archive.failed(&why, false, now);
+            archive.first = false;
+            // The next one has its turn.
+            self.due = Mono(0);
+            return None;
+        }
         archive.state = State::Busy { images: Vec::new() };
         let (stamp, again) = (archive.stamp, archive.times > 0);
         let names = self.archives.keys();
@@ -333,7 +353,7 @@ impl Preload {
             docker_socket: self.settings.docker_socket.clone(),
             api: docker.api,
             root_dir: self.settings.root_dir.clone(),
-            path: self.settings.dir.join(&name),
+            path: file,
             names: names.map(|n| n.to_string_lossy().into_owned()).collect(),
             again,
         };

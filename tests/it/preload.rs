@@ -1,6 +1,7 @@
 //! The directory of image archives: what is loaded when, what waits for it, and what is tried again.
 
 use std::fs;
+use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, Instant};
@@ -37,6 +38,7 @@ impl World {
             root_dir: "/root".into(),
             docker_socket: "/sock".into(),
             file_check: Duration::from_secs(20),
+            allow_untrusted: true,
         });
         let mut world = World {
             dir,
@@ -211,6 +213,7 @@ fn an_archive_that_is_still_being_written_at_the_start_is_waited_for_a_while() {
         root_dir: "/root".into(),
         docker_socket: "/sock".into(),
         file_check: Duration::from_secs(20),
+        allow_untrusted: true,
     });
     world.look();
     for _ in 0..32 {
@@ -316,9 +319,52 @@ fn a_directory_that_is_not_there_holds_up_nothing_and_is_told_once() {
     world.after(21);
     let said = world.messages();
     assert_eq!(said.len(), 2, "{said:?}");
-    assert!(said[0].starts_with("image directory not readable"));
+    assert!(said[0].starts_with("image directory not used"));
     assert!(said[1].starts_with("image directory recovered"));
     assert_eq!(world.work(), some("a.tar"));
+}
+
+#[test]
+fn what_others_may_write_is_not_loaded() {
+    let mut world = World::new(&["a.tar", "b.tar"]);
+    let mode =
+        |path: &Path, mode| fs::set_permissions(path, fs::Permissions::from_mode(mode)).unwrap();
+    mode(&world.dir.join("a.tar"), 0o666);
+    let settings = |dir: &Path| PreloadSettings {
+        dir: dir.to_owned(),
+        root_dir: "/root".into(),
+        docker_socket: "/sock".into(),
+        file_check: Duration::from_secs(20),
+        allow_untrusted: false,
+    };
+    world.preload = Preload::new(settings(&world.dir));
+    world.after(10);
+    assert_eq!(
+        world.work(),
+        None,
+        "the other one has its turn at the next turn"
+    );
+    world.look();
+    assert_eq!(world.work(), some("b.tar"));
+    world.loaded("web:1");
+    assert_eq!(world.held(), Held::Nothing);
+    let said = world.messages();
+    assert_eq!(said.len(), 1, "{said:?}");
+    assert!(
+        said[0].contains("image archive refused: a.tar: anybody may write to"),
+        "{said:?}"
+    );
+    mode(&world.dir.join("a.tar"), 0o644);
+    world.preload.rescan();
+    world.after(10);
+    world.after(10);
+    assert_eq!(world.work(), some("a.tar"));
+    mode(&world.dir, 0o777);
+    world.preload = Preload::new(settings(&world.dir));
+    world.look();
+    assert_eq!((world.work(), world.held()), (None, Held::Nothing));
+    let said = world.messages();
+    assert!(said[0].contains("image directory not used"), "{said:?}");
 }
 
 #[test]
