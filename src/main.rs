@@ -9,6 +9,7 @@ fn main() -> ExitCode {
     let outcome = match cli::parse(std::env::args_os().skip(1)) {
         Ok(Command::Run(flags)) => commands::run(&flags),
         Ok(Command::Config(flags, output)) => commands::config(&flags, output),
+        Ok(Command::Plan(flags, output)) => commands::plan(&flags, output),
         Ok(Command::Status(flags)) => commands::status(&flags),
         Ok(Command::Logs(flags)) => commands::logs(&flags),
         Ok(Command::Wait(flags)) => commands::wait(&flags),

@@ -1,6 +1,6 @@
 //! From a decision to a job: the request it is given, and what is remembered of it.
 
-use crate::decide::{Action, Step};
+use crate::decide::{Action, Step, words};
 use crate::jobs::{PodRequest, ProbeRequest, PullRequest, Request};
 use crate::pod::{ContainerName, SpecHash, container_of};
 use crate::state::{Desired, DockerFacts, JobKey, Node};
@@ -131,20 +131,4 @@ fn probe(
         Request::Probe(Box::new(request)),
         started,
     ))
-}
-
-/// The steps in a few words, for the log and for `status`.
-pub(super) fn words(steps: &[Step]) -> String {
-    let word = |step: &Step| match step {
-        Step::Volumes => "volumes".to_owned(),
-        Step::Sandbox { attempt } => format!("sandbox {attempt}"),
-        Step::Start {
-            container, attempt, ..
-        } => format!("start {container} {attempt}"),
-        Step::PostStart { container, .. } => format!("postStart {container}"),
-        Step::Stop { containers } => format!("stop {}", containers.len()),
-        Step::Remove { containers } => format!("remove {}", containers.len()),
-        Step::Cleanup => "clean up".to_owned(),
-    };
-    steps.iter().map(word).collect::<Vec<_>>().join(", ")
 }

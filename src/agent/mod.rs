@@ -29,7 +29,7 @@ use crate::observe::Observer;
 use crate::pod::{PodKey, PodUid};
 use crate::publish::{Api, Publisher, World};
 use crate::serve::Doors;
-use crate::sources::{Preload, SourceSettings, Sources};
+use crate::sources::{Preload, Sources};
 use crate::state::{Desired, Event, JobEnd, JobKey, Memory, Observed};
 use crate::sys::{self, Lock, Mono, Notify, Now, Signal, Signals, files};
 use mirror::{Mirrors, View};
@@ -119,7 +119,7 @@ impl Agent {
                 pulls: PULLS,
                 probes: PROBES,
             },
-            sources: Sources::new(source_settings(&settings)),
+            sources: Sources::new(settings.sources()),
             preload: images::preload(&settings),
             reclaim: reclaim::Reclaim::new(sys::now().mono),
             observer: Observer::new(&settings.node),
@@ -418,18 +418,6 @@ impl Agent {
             let request = Request::Mirror(Box::new(request));
             self.start(JobKey::Mirror, &request, launch::Started::default(), now);
         }
-    }
-}
-
-fn source_settings(settings: &Settings) -> SourceSettings {
-    SourceSettings {
-        path: settings.manifest_path.clone(),
-        url: settings.manifest_url.clone(),
-        node_name: settings.node.name.clone(),
-        file_check: settings.file_check,
-        allow_unknown_fields: settings.allow_unknown_fields,
-        allow_untrusted: settings.allow_untrusted_manifests,
-        kept: Some(Path::new(&settings.node.root_dir).join("manifests")),
     }
 }
 

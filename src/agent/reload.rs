@@ -2,7 +2,7 @@
 
 use log::{LevelFilter, info, warn};
 
-use super::{Agent, DOCKER_CHECK_MAX, images, source_settings, tell};
+use super::{Agent, DOCKER_CHECK_MAX, images, tell};
 use crate::config::Settings;
 
 /// Reads the configuration once more, as it would be read now.
@@ -47,7 +47,7 @@ impl Agent {
         let then = self.settings.reloaded(then);
         log::set_max_level(log_level(then.verbosity));
         self.pace.set(then.file_check.min(DOCKER_CHECK_MAX));
-        self.sources.set(source_settings(&then));
+        self.sources.set(then.sources());
         if images::differ(&self.settings, &then) {
             self.preload = images::preload(&then);
         }

@@ -5,9 +5,8 @@ use std::time::Duration;
 
 use log::{debug, info, warn};
 
-use super::launch::words;
 use crate::config::{Effective, Settings, Whence};
-use crate::decide::Action;
+use crate::decide::{Action, words};
 use crate::pod::{ContainerName, PodKey};
 use crate::sources::{Level, Message};
 use crate::state::{Event, JobEnd, JobKey, Memory, Probed, Report, Stranger};

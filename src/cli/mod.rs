@@ -28,6 +28,8 @@ pub enum Command {
     Run(RunFlags),
     /// Print the settings that these flags make.
     Config(RunFlags, Output),
+    /// Print what these flags would change; the manifest path is the one to plan for.
+    Plan(RunFlags, Output),
     /// Print the state of the pods.
     Status(StatusFlags),
     /// Print a container's log.

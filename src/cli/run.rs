@@ -23,10 +23,33 @@ pub(super) fn config(args: Vec<OsString>) -> Result<Command, Vec<String>> {
     })
 }
 
+/// The agent's flags, `-o`, and the path that takes the place of the manifest path.
+pub(super) fn plan(args: Vec<OsString>) -> Result<Command, Vec<String>> {
+    let mut typed = match read(args, command("plan"))? {
+        Ok(typed) => typed,
+        Err(other) => return Ok(other),
+    };
+    let wrong = |text: &str| Err(vec![format!("plan: {text}; see staticlet plan --help")]);
+    let path = match typed.paths.as_slice() {
+        [one] => one.to_str().map(str::to_owned),
+        [] => return wrong("no path given"),
+        _ => return wrong("more than one path given"),
+    };
+    let Some(path) = path else {
+        return wrong("the path is not UTF-8");
+    };
+    typed
+        .flags
+        .values
+        .insert("pod-manifest-path".to_owned(), path);
+    Ok(Command::Plan(typed.flags, typed.output))
+}
+
 /// What was typed.
 struct Typed {
     flags: RunFlags,
     output: Output,
+    paths: Vec<OsString>,
 }
 
 /// Reads the agent's flags; with `command` its own ones as well. What asks for help is another command.
@@ -35,7 +58,7 @@ fn read(
     command: Option<&'static Words>,
 ) -> Result<Result<Typed, Command>, Vec<String>> {
     let mut flags = RunFlags::default();
-    let mut output = Output::Table;
+    let (mut output, mut paths) = (Output::Table, Vec::new());
     let mut problems = Vec::new();
     let mut parser = lexopt::Parser::from_args(args);
     loop {
@@ -66,7 +89,10 @@ fn read(
                 match flag.map(|flag| value(flag, false, &mut parser)) {
                     Some(Ok(told)) if told == "json" => output = Output::Json,
                     Some(Ok(_)) | None => output = Output::Table,
-                    Some(Err(problem)) => problems.push(format!("config: {problem}")),
+                    Some(Err(problem)) => {
+                        let name = command.map_or("", |of| of.name);
+                        problems.push(format!("{name}: {problem}"));
+                    }
                 }
             }
             lexopt::Arg::Long(name) => {
@@ -75,6 +101,9 @@ fn read(
                     problems.push(problem);
                 }
             }
+            lexopt::Arg::Value(path) if command.is_some_and(|of| of.takes == "PATH") => {
+                paths.push(path);
+            }
             lexopt::Arg::Value(word) => problems.push(unknown(&word.to_string_lossy())),
             lexopt::Arg::Short(letter) => {
                 problems.push(format!("unknown flag -{letter} (see --help)"));
@@ -82,7 +111,11 @@ fn read(
         }
     }
     if problems.is_empty() {
-        Ok(Ok(Typed { flags, output }))
+        Ok(Ok(Typed {
+            flags,
+            output,
+            paths,
+        }))
     } else {
         Err(problems)
     }

@@ -138,6 +138,16 @@ pub(super) const COMMANDS: &[Words] = &[
         read: Read::Agent(run::config),
     },
     Words {
+        name: "plan",
+        takes: "PATH",
+        what: "show what would change if these were the manifests, and do nothing",
+        more: "A path is a manifest or a directory of them. Takes every flag of the agent (see staticlet --help); give it those that the \
+agent has. Needs dockerd. The manifest URL is not asked: the last good answer counts.",
+        flags: &[&Flag::new("output", "text|json", "how to print it").letter('o')],
+        example: "staticlet plan --config=/etc/staticlet/config.yaml ./manifests",
+        read: Read::Agent(run::plan),
+    },
+    Words {
         name: "status",
         takes: "",
         what: "show the pods; exit code 0: all are well",

@@ -2,6 +2,7 @@
 //!
 //! IO. Each takes its flags and gives an [`Outcome`], which `main` maps to an exit code.
 
+mod changed;
 mod check;
 mod config;
 mod fields;
@@ -10,6 +11,7 @@ pub mod job;
 mod logs;
 pub mod pause;
 mod place;
+mod plan;
 mod run;
 pub mod serve;
 mod status;
@@ -19,6 +21,7 @@ pub use check::check;
 pub use config::config;
 pub use fields::fields;
 pub use logs::logs;
+pub use plan::plan;
 pub use run::run;
 pub use status::status;
 pub use wait::wait;

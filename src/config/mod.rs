@@ -18,13 +18,13 @@ mod table;
 mod url;
 mod values;
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use crate::cli::RunFlags;
 use crate::decide::ReclaimLimits;
 use crate::serve::Door;
-use crate::sources::UrlSettings;
+use crate::sources::{SourceSettings, UrlSettings};
 use crate::state::Node;
 pub use api::ApiSettings;
 use dropins::Files;
@@ -63,6 +63,19 @@ pub struct Settings {
 }
 
 impl Settings {
+    /// What the sources of manifests have to know.
+    pub fn sources(&self) -> SourceSettings {
+        SourceSettings {
+            path: self.manifest_path.clone(),
+            url: self.manifest_url.clone(),
+            node_name: self.node.name.clone(),
+            file_check: self.file_check,
+            allow_unknown_fields: self.allow_unknown_fields,
+            allow_untrusted: self.allow_untrusted_manifests,
+            kept: Some(Path::new(&self.node.root_dir).join("manifests")),
+        }
+    }
+
     /// What is set otherwise in `other`: each setting as it is here and there.
     pub fn differences<'a>(
         &'a self,

@@ -125,6 +125,22 @@ impl Step {
     }
 }
 
+/// The steps in a few words, for the log, `status` and `plan`.
+pub fn words(steps: &[Step]) -> String {
+    let word = |step: &Step| match step {
+        Step::Volumes => "volumes".to_owned(),
+        Step::Sandbox { attempt } => format!("sandbox {attempt}"),
+        Step::Start {
+            container, attempt, ..
+        } => format!("start {container} {attempt}"),
+        Step::PostStart { container, .. } => format!("postStart {container}"),
+        Step::Stop { containers } => format!("stop {}", containers.len()),
+        Step::Remove { containers } => format!("remove {}", containers.len()),
+        Step::Cleanup => "clean up".to_owned(),
+    };
+    steps.iter().map(word).collect::<Vec<_>>().join(", ")
+}
+
 /// Which image a container is made from.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]

@@ -23,7 +23,7 @@ mod wake;
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
-pub use action::{Action, ImageChoice, Step, StopTarget, Why};
+pub use action::{Action, ImageChoice, Step, StopTarget, Why, words};
 pub use reclaim::{Disk, ImageSeen, Pins, ReclaimLimits, ReclaimWhy, Removal, reclaim};
 pub use restart::{Fate, fate};
 pub use wake::Wake;

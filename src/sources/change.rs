@@ -16,7 +16,7 @@ pub(super) struct Leaving {
 impl Sources {
     /// Takes other settings; the node's name and where manifests are kept stay as they are.
     ///
-    /// The pods of a path or URL that is another one now stay until the new one has been read. Those of one that is not
+    /// The pods of a path or URL that is another one now stay until the new one has been read and can be used. Those of one that is not
     /// replaced go.
     pub fn set(&mut self, settings: SourceSettings) {
         let allows = settings.allow_unknown_fields;
@@ -58,9 +58,11 @@ impl Sources {
         };
     }
 
-    /// Lets go of what has been replaced by something that is known.
+    /// Lets go of what has been replaced by something that is known: a file that cannot be used may be that of any pod.
     pub(super) fn let_go(&mut self) {
-        if self.dir.as_ref().is_none_or(DirSource::is_complete) {
+        let doubtful = |dir: &DirSource| dir.refusals().iter().any(|one| one.keeps.is_none());
+        let known = |dir: &DirSource| dir.is_complete() && !doubtful(dir);
+        if self.dir.as_ref().is_none_or(known) {
             self.leaving.dirs.clear();
         }
         if self.url.as_ref().is_none_or(UrlSource::is_complete) {

@@ -26,6 +26,7 @@ mod inside;
 mod kubeadm;
 mod limits;
 mod mirror;
+mod plan;
 mod preload;
 mod probes;
 mod reclaim;

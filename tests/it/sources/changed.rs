@@ -46,6 +46,24 @@ fn pods_of_another_path_stay_until_the_new_one_has_been_read() {
 }
 
 #[test]
+fn a_broken_file_at_another_path_keeps_every_pod_until_it_is_mended() {
+    let mut world = World::new();
+    world.place("a.yaml", &pod("a", "x"));
+    world.place("b.yaml", &pod("b", "x"));
+    world.until_pods(&["a", "b"]);
+    let new = world.root.join("new");
+    fs::create_dir(&new).unwrap();
+    world.dir = new.clone();
+    world.place("a.yaml", "nonsense: [");
+    world.sources.set(settings(&world, Some(&new)));
+    world.until("refused", |desired| !desired.refusals.is_empty());
+    assert_eq!(names(world.look_after(SECOND * 60)), ["a", "b"]);
+    world.place("a.yaml", &pod("a", "z"));
+    world.until_pods(&["a"]);
+    assert_eq!(image(world.look(), "a").as_deref(), Some("z"));
+}
+
+#[test]
 fn a_path_that_is_set_back_goes_on_as_before() {
     let mut world = World::new();
     world.place("a.yaml", &pod("a", "x"));
