@@ -99,6 +99,28 @@ pub(super) fn wait(typed: Typed) -> Result<Command, Stop> {
     }))
 }
 
+/// The flags of `restart`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RestartFlags {
+    /// Which agent.
+    pub place: PlaceFlags,
+    /// `name` or `namespace/name`.
+    pub pod: String,
+    /// Which container; `None`: all that run.
+    pub container: Option<String>,
+    /// How long to wait for the next attempt.
+    pub timeout: Duration,
+}
+
+pub(super) fn restart(typed: Typed) -> Result<Command, Stop> {
+    Ok(Command::Restart(RestartFlags {
+        place: place(&typed),
+        pod: typed.texts()?.concat(),
+        container: typed.value("container").map(str::to_owned),
+        timeout: typed.read("timeout", duration)?.unwrap_or(WAIT),
+    }))
+}
+
 /// A number of lines; `None` is all of them.
 fn lines(text: &str) -> Result<Option<u64>, String> {
     match text {

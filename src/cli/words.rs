@@ -205,6 +205,28 @@ edit that was made just before, what is found has to hold for 2 seconds.",
         read: Read::Own(pods::wait),
     },
     Words {
+        name: "restart",
+        takes: "POD",
+        what: "stop the containers of a pod, and see that the agent starts them again",
+        more: "Each has its preStop hook and its grace period, sidecars come last. The next attempt is the agent's, which has to run: \
+after restarts that follow each other closely it waits, as after crashes. One with restartPolicy Never would stay as it \
+is and is refused; one with OnFailure that ends with 0 is removed, with its log, so that it is started again.",
+        flags: &[
+            &CONTAINER,
+            &Flag::new(
+                "timeout",
+                "TIME",
+                "how long to wait for the next attempt; default 30s",
+            ),
+            &NODE,
+            &RUN_DIR,
+            &ROOT_DIR,
+            &DOCKER,
+        ],
+        example: "staticlet restart static-web -c web",
+        read: Read::Own(pods::restart),
+    },
+    Words {
         name: "check",
         takes: "PATH...",
         what: "say what is wrong with manifests, by file, line and field",

@@ -18,10 +18,12 @@ pub(super) struct Instance {
     pub(super) key: PodKey,
     /// Its name in the pod; that of a sandbox is `POD`.
     pub(super) name: String,
+    /// Its restart count.
+    pub(super) attempt: u32,
     /// dockerd's word for what it does.
     pub(super) state: String,
-    /// The younger is the greater.
-    age: (i64, u32),
+    /// Seconds since 1970.
+    created: i64,
 }
 
 /// The containers of this agent, sandboxes among them, the newest first.
@@ -47,10 +49,11 @@ pub(super) fn instances(place: &Place) -> sys::Result<Vec<Instance>> {
             key: identity.key,
             name,
             state: summary.state,
-            age: (summary.created, identity.attempt),
+            attempt: identity.attempt,
+            created: summary.created,
         });
     }
-    list.sort_by_key(|one| std::cmp::Reverse(one.age));
+    list.sort_by_key(|one| std::cmp::Reverse((one.created, one.attempt)));
     Ok(list)
 }
 

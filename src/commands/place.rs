@@ -5,13 +5,14 @@ use std::path::Path;
 
 use k8s_openapi::api::core::v1::Pod;
 
+use super::status::reason_text;
 use super::{Fault, docker_host};
 use crate::cli::{PlaceFlags, RunFlags};
 use crate::config::{self, Settings};
 use crate::docker::Docker;
 use crate::pod::PodKey;
 use crate::publish::{self, PodExtra, Published};
-use crate::sys::Lock;
+use crate::sys::{self, Lock};
 use crate::translate::own_label;
 
 /// One agent, whether it runs or not.
@@ -104,9 +105,8 @@ impl Place {
             (None, _) | (_, None) => true,
         };
         let about = reasons.filter(|reason| is_about(&reason.container));
-        let texts: Vec<String> = about
-            .map(|reason| format!("{}: {}", reason.reason, reason.message.replace('\n', " ")))
-            .collect();
+        let now = sys::now();
+        let texts: Vec<String> = about.map(|reason| reason_text(reason, now)).collect();
         texts.join("; ")
     }
 }

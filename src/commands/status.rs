@@ -125,13 +125,18 @@ fn table(file: &Published, rows: &[Row], now: Now) -> String {
 fn reason_line(pod: &str, reason: &Reason, now: Now) -> String {
     let container = reason.container.as_ref();
     let container = container.map_or(String::new(), |name| format!("{name}: "));
+    format!("{pod}: {container}{}", reason_text(reason, now))
+}
+
+/// A reason, with the time of the next attempt.
+pub(super) fn reason_text(reason: &Reason, now: Now) -> String {
     let next = match reason.next_attempt {
         Some(at) if at > now.mono => format!("; next attempt in {}", age(at.since(now.mono))),
         Some(_) => "; next attempt now".to_owned(),
         None => String::new(),
     };
     let message = reason.message.replace('\n', " ");
-    format!("{pod}: {container}{}: {message}{next}", reason.reason)
+    format!("{}: {message}{next}", reason.reason)
 }
 
 /// An image archive that has not been loaded.

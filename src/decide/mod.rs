@@ -26,6 +26,7 @@ use std::time::Duration;
 pub use action::{Action, ImageChoice, Step, StopTarget, Why, words};
 pub use reclaim::{Disk, ImageSeen, Pins, ReclaimLimits, ReclaimWhy, Removal, reclaim};
 pub use restart::{Fate, fate};
+pub use teardown::stop_in_turn;
 pub use wake::Wake;
 
 use crate::pod::PodKey;

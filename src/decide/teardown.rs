@@ -42,30 +42,32 @@ pub(super) fn remove_pod(pod: &ObservedPod) -> Vec<Step> {
 /// the sandboxes, which hold their network.
 pub(super) fn stop_running(pod: &ObservedPod) -> Vec<Step> {
     let running = |state: &ContainerState| matches!(state, ContainerState::Running { .. });
-    let mut containers: Vec<&Container> = pod
-        .containers
+    let containers = pod.containers.iter();
+    let containers = containers.filter(|container| running(&container.state));
+    let sandboxes = pod
+        .sandboxes
         .iter()
-        .filter(|container| running(&container.state))
-        .collect();
+        .filter(|sandbox| running(&sandbox.state))
+        .map(stop_sandbox);
+    [stop_in_turn(containers.collect()), sandboxes.collect()]
+        .into_iter()
+        .filter(|targets| !targets.is_empty())
+        .map(|containers| Step::Stop { containers })
+        .collect()
+}
+
+/// Containers of one pod that are to be stopped together: sidecars after the others, in reverse order.
+pub fn stop_in_turn(mut containers: Vec<&Container>) -> Vec<StopTarget> {
     containers.sort_by_key(|container| container.sidecar.map(std::cmp::Reverse));
     let mut turn = 0;
-    let containers = containers.into_iter().map(|container| {
+    let targets = containers.into_iter().map(|container| {
         turn += u32::from(container.sidecar.is_some());
         StopTarget {
             turn,
             ..stop_container(container)
         }
     });
-    let sandboxes = pod
-        .sandboxes
-        .iter()
-        .filter(|sandbox| running(&sandbox.state))
-        .map(stop_sandbox);
-    [containers.collect::<Vec<_>>(), sandboxes.collect()]
-        .into_iter()
-        .filter(|targets| !targets.is_empty())
-        .map(|containers| Step::Stop { containers })
-        .collect()
+    targets.collect()
 }
 
 /// All containers go, and the sandbox stays. Nobody asked them to end, and they are not asked to be quick about it: as in

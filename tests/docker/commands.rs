@@ -195,3 +195,50 @@ fn pods_are_waited_for_until_ready_and_until_gone() {
     assert_eq!((code, err.as_str()), (0, ""));
     assert!(agent.all("a").is_empty());
 }
+
+#[test]
+#[ignore = "needs dockerd"]
+fn a_restart_is_the_next_attempt_whatever_the_policy_lets() {
+    let mut agent = Agent::started("restart");
+    let polite = "trap 'echo asked; exit 0' TERM; while :; do sleep 1000 & wait $!; done";
+    let hook =
+        "    lifecycle: {preStop: {exec: {command: [sh, -c, 'echo hooked >/proc/1/fd/1']}}}\n";
+    agent.put("a.yaml", &(pod("a", polite, "") + hook));
+    for (name, policy) in [("once", "Never"), ("retry", "OnFailure")] {
+        let spec = format!("  restartPolicy: {policy}\n");
+        agent.put(&format!("{name}.yaml"), &pod(name, polite, &spec));
+    }
+    let first = agent.wait_running("a", "c");
+    let once = agent.wait_running("once", "c");
+    let retry = agent.wait_running("retry", "c");
+    let (out, err, code) = agent.typed(&["restart", "a", "--timeout=1m"]);
+    let said = |pod: &str| format!("default/{pod}-{}: c: attempt 1 runs\n", agent.node);
+    assert_eq!((out, err.as_str(), code), (said("a"), "", 0));
+    assert_ne!(agent.wait_running("a", "c"), first);
+    // It was asked to end, after its hook.
+    let (out, err, _) = agent.typed(&["logs", "-p", "a"]);
+    assert_eq!(out, "hooked\nasked\n", "{err}");
+    let (_, err, code) = agent.typed(&["restart", "once"]);
+    assert!(
+        code == 1 && err.contains("container c has restartPolicy Never"),
+        "{code} {err}"
+    );
+    let (out, err, code) = agent.typed(&["restart", "retry", "--timeout=1m"]);
+    assert_eq!((out, err.as_str(), code), (said("retry"), "", 0));
+    assert_ne!(agent.wait_running("retry", "c"), retry);
+    // A second one is backed off.
+    let (_, err, code) = agent.typed(&["restart", "a", "-c", "c", "--timeout=1s"]);
+    assert!(
+        code == 1 && err.contains("does not run yet: CrashLoopBackOff"),
+        "{code} {err}"
+    );
+    let again = agent.wait_running("a", "c");
+    agent.end("TERM");
+    let (_, err, code) = agent.typed(&["restart", "a"]);
+    assert!(
+        code == 1 && err.contains("the agent is not running"),
+        "{code} {err}"
+    );
+    assert_eq!(agent.running("a", "c"), [again]);
+    assert_eq!(agent.running("once", "c"), [once]);
+}

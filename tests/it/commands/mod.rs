@@ -10,6 +10,7 @@ use staticlet::sys::Lock;
 use crate::support::listener::Answer;
 
 mod logs;
+mod restart;
 mod wait;
 
 /// Directories of an agent that is not there, removed at the end.
