@@ -12,9 +12,10 @@ use log::{debug, info, warn};
 
 use super::events::Recorder;
 use super::tell::Teller;
+use crate::apiserver::Credential;
 use crate::config::ApiSettings;
 use crate::decide::report::{Shown, Stage};
-use crate::jobs::MirrorRequest;
+use crate::jobs::{MirrorRequest, Request};
 use crate::pod::PodKey;
 use crate::state::{ApiSaid, Desired, JobEnd, Node, Observed, Report};
 use crate::sys::{Mono, Now};
@@ -64,6 +65,10 @@ pub(super) struct Mirrors {
     known: BTreeSet<String>,
     /// Versions that the watch told of, not among the known ones when they came.
     touched: BTreeSet<String>,
+    /// The last job reached the server.
+    answers: bool,
+    /// What a plugin of the kubeconfig said. Cheap to learn anew, so it is in no file.
+    credential: Option<Credential>,
     watching: Option<Mono>,
     watch: Mono,
     watch_wait: Duration,
@@ -102,6 +107,8 @@ impl Mirrors {
             had_trouble: false,
             known: BTreeSet::new(),
             touched: BTreeSet::new(),
+            answers: false,
+            credential: None,
             watching: None,
             watch: Mono(0),
             watch_wait: WAIT_MIN,
@@ -139,9 +146,8 @@ impl Mirrors {
     /// When something is due.
     pub(super) fn due(&self) -> Option<Mono> {
         self.settings.as_ref()?;
-        let watch = self.watching.is_none().then_some(self.watch);
         let job = (!self.running).then(|| self.job_due());
-        [watch, job].into_iter().flatten().min()
+        [self.watch_due(), job].into_iter().flatten().min()
     }
 
     fn job_due(&self) -> Mono {
@@ -154,14 +160,24 @@ impl Mirrors {
         first.max(self.earliest)
     }
 
-    /// The kubeconfig, when the watch is to be opened.
-    pub(super) fn watch_request(&mut self, now: Mono) -> Option<String> {
+    /// The watch, when it is to be opened.
+    pub(super) fn watch_request(&mut self, node: &str, now: Mono) -> Option<Request> {
         let settings = self.settings.as_ref()?;
-        if self.watching.is_some() || self.watch > now {
+        if self.watch_due().is_none_or(|due| due > now) {
             return None;
         }
         self.watching = Some(now);
-        Some(settings.kubeconfig.clone())
+        Some(Request::Watch {
+            kubeconfig: settings.kubeconfig.clone(),
+            credential: self.credential.clone(),
+            node: node.to_owned(),
+        })
+    }
+
+    /// Only while the server answers: where it does not, the other jobs find out when it does again, and a plugin is not
+    /// asked by both at once.
+    fn watch_due(&self) -> Option<Mono> {
+        (self.watching.is_none() && self.answers).then_some(self.watch)
     }
 
     /// The next job, when it is due.
@@ -174,6 +190,7 @@ impl Mirrors {
         let is_idle = view.docker_error.is_none();
         let request = MirrorRequest {
             kubeconfig: settings.kubeconfig.clone(),
+            credential: self.credential.clone(),
             node: view.node.clone(),
             docker_version: view.observed.docker.version.clone(),
             trouble: view
@@ -231,6 +248,8 @@ impl Mirrors {
                 }
                 self.fresh_troubles.insert(key.clone(), why.clone());
             }
+            ApiSaid::Credential(credential) => self.credential = Some(credential.clone()),
+            ApiSaid::Denied => self.credential = None,
             ApiSaid::EventsTold { count } => self.recorder.told(*count),
             ApiSaid::Wait { seconds } => {
                 self.retry_after = Some(Duration::from_secs((*seconds).min(600)));
@@ -251,6 +270,7 @@ impl Mirrors {
     /// The job has ended. Says whether what is published changes.
     pub(super) fn ended(&mut self, end: &JobEnd, compared: bool, now: Now) -> bool {
         self.running = false;
+        self.answers = *end == JobEnd::Done;
         self.recorder.settle();
         if *end == JobEnd::Done {
             self.wait = WAIT_MIN;

@@ -401,9 +401,8 @@ impl Agent {
 
     /// Starts what is due for the API server. Nothing here waits for it.
     fn tell_api(&mut self, now: Now) {
-        if let Some(kubeconfig) = self.mirrors.watch_request(now.mono) {
-            let node = self.settings.node.name.clone();
-            let request = Request::Watch { kubeconfig, node };
+        let name = &self.settings.node.name;
+        if let Some(request) = self.mirrors.watch_request(name, now.mono) {
             self.start(JobKey::Watch, &request, launch::Started::default(), now);
         }
         let view = View {

@@ -44,6 +44,8 @@ pub struct Api {
     access: Access,
     /// What the server said last about when to come again.
     wait: Cell<Option<u64>>,
+    /// The server does not know us: 401.
+    denied: Cell<bool>,
 }
 
 impl Api {
@@ -63,17 +65,22 @@ impl Api {
             config = config.proxy(Some(proxy));
         }
         let agent = tls::agent(config.build(), &access.tls)?;
-        let wait = Cell::new(None);
         Ok(Api {
             agent,
             access,
-            wait,
+            wait: Cell::new(None),
+            denied: Cell::new(false),
         })
     }
 
     /// The seconds of `Retry-After`, when the last refusal had any.
     pub fn retry_after(&self) -> Option<u64> {
         self.wait.get()
+    }
+
+    /// The server has refused what was shown to it: a plugin is to be asked anew.
+    pub fn is_denied(&self) -> bool {
+        self.denied.get()
     }
 
     /// Reads an object or a list.
@@ -142,6 +149,7 @@ impl Api {
         let wait = retry_after(&response);
         let bytes = bounded(response).map_err(|e| e.while_doing(doing()))?;
         let said = || format!("{status}: {}", wire::message(&bytes));
+        self.denied.set(status == 401);
         match status {
             200..=202 => serde_json::from_slice(&bytes)
                 .map(Answer::Done)
@@ -199,6 +207,7 @@ impl Api {
             .run(config.timeout_global(Some(longest)).build())
             .map_err(|e| error(doing(), &e))?;
         let status = response.status().as_u16();
+        self.denied.set(status == 401);
         if status != 200 {
             let bytes = bounded(response)?;
             let said = format!("{status}: {}", wire::message(&bytes));

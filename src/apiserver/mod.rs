@@ -7,7 +7,9 @@
 
 mod client;
 mod kubeconfig;
+mod plugin;
 pub mod wire;
 
 pub use client::{Answer, Api};
 pub use kubeconfig::{Access, read};
+pub use plugin::{ANSWER_BYTES_MAX, Credential, Plugin};

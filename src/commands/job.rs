@@ -9,5 +9,6 @@ pub fn run() -> Outcome {
         jobs::Outcome::Done => Outcome::Fine,
         jobs::Outcome::Failed => Outcome::Bad,
         jobs::Outcome::BadRequest => Outcome::Misuse,
+        jobs::Outcome::NotRun => Outcome::Failed,
     }
 }

@@ -7,11 +7,12 @@
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+use super::access;
 use super::machine::machine;
 use super::report::say;
 use super::run::Outcome;
 use crate::apiserver::wire::{self, Listed};
-use crate::apiserver::{Answer, Api, read};
+use crate::apiserver::{Answer, Api, Credential};
 use crate::decide::report::{Change, Shown, patch, report};
 use crate::pod::PodKey;
 use crate::state::{ApiSaid, FailReason, Node, Report};
@@ -26,6 +27,9 @@ use crate::sys::{self, Error, Kind, Result};
 pub struct MirrorRequest {
     /// The kubeconfig file.
     pub kubeconfig: String,
+    /// What a plugin of the kubeconfig said before.
+    #[serde(default)]
+    pub credential: Option<Credential>,
     /// This node.
     pub node: Node,
     /// dockerd's version.
@@ -66,9 +70,8 @@ pub(super) fn run(request: &MirrorRequest) -> Outcome {
 }
 
 fn carry_out(request: &MirrorRequest) -> Result<()> {
-    let access = read(std::path::Path::new(&request.kubeconfig))?;
     let mut job = Job {
-        api: Api::new(access)?,
+        api: access::open(&request.kubeconfig, request.credential.as_ref())?,
         request,
         node_uid: request.node_uid.clone(),
         is_node_fresh: false,
@@ -77,6 +80,7 @@ fn carry_out(request: &MirrorRequest) -> Result<()> {
     if let (Err(_), Some(seconds)) = (&result, job.api.retry_after()) {
         api(ApiSaid::Wait { seconds });
     }
+    access::tell_denied(&job.api);
     result
 }
 

@@ -4,6 +4,7 @@
 //! standard output; it may be run by hand (`echo '{...}' | staticlet job`), run twice, and killed at any line. What it
 //! says is a hint: the truth is read from dockerd afterwards. Start reading at `pod.rs`.
 
+mod access;
 mod archive;
 mod cgroup;
 mod cleanup;

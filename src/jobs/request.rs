@@ -4,11 +4,12 @@ use k8s_openapi::api::core::v1::{Container, ContainerPort, LifecycleHandler};
 use serde::{Deserialize, Serialize};
 
 use super::{MirrorRequest, ReclaimRequest};
+use crate::apiserver::Credential;
 use crate::decide::Step;
 use crate::pod::{PodKey, PodUid, ValidPod};
 use crate::sources::{FetchRequest, KeepRequest, PreloadRequest};
 use crate::state::{ContainerId, DockerFacts, Node, ProbeKind};
-use crate::sys::Wall;
+use crate::sys::{Program, Wall};
 
 /// One request.
 #[allow(clippy::large_enum_variant)] // one value a process
@@ -37,9 +38,14 @@ pub enum Request {
     Watch {
         /// The kubeconfig file.
         kubeconfig: String,
+        /// What a plugin said before.
+        #[serde(default)]
+        credential: Option<Credential>,
         /// The node's name.
         node: String,
     },
+    /// Turn into a program; asked for by a job that needs what it says.
+    Program(Program),
     /// Follow dockerd's event stream.
     Events {
         /// dockerd's socket.

@@ -1,6 +1,6 @@
 //! What `staticlet job` does.
 
-use std::io::Read;
+use std::io::{Read, Write};
 
 use log::error;
 
@@ -21,6 +21,8 @@ pub enum Outcome {
     Failed,
     /// The request is none; nothing was done.
     BadRequest,
+    /// The program that this was to turn into cannot be run.
+    NotRun,
 }
 
 /// Reads one request from standard input and carries it out.
@@ -38,7 +40,16 @@ pub fn run() -> Outcome {
         Ok(Request::Reclaim(request)) => reclaim::run(&request),
         Ok(Request::Hook(request)) => hook::run(&request),
         Ok(Request::Mirror(request)) => mirror::run(&request),
-        Ok(Request::Watch { kubeconfig, node }) => watch::run(&kubeconfig, &node),
+        Ok(Request::Watch {
+            kubeconfig,
+            credential,
+            node,
+        }) => watch::run(&kubeconfig, credential.as_ref(), &node),
+        Ok(Request::Program(program)) => {
+            // To the job that waits for it.
+            let _ = writeln!(std::io::stderr(), "{}", program.take_over());
+            Outcome::NotRun
+        }
         Ok(Request::Events {
             docker_socket,
             root_dir,

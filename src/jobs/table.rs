@@ -178,7 +178,8 @@ fn deadline(request: &Request) -> Option<Duration> {
         Request::Preload(_) => Some(PRELOAD_DEADLINE),
         Request::Hook(hook) => Some(Duration::from_millis(hook.within_ms) + PROBE_SLACK),
         Request::Mirror(_) => Some(MIRROR_DEADLINE),
-        Request::Events { .. } | Request::Watch { .. } => None,
+        // A program is asked for by a job, which waits for it no longer than its own deadline.
+        Request::Events { .. } | Request::Watch { .. } | Request::Program(_) => None,
     }
 }
 

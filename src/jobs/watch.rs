@@ -2,32 +2,33 @@
 
 use std::ops::ControlFlow;
 
+use super::access;
 use super::report::say;
 use super::run::Outcome;
-use crate::apiserver::{Api, read, wire};
+use crate::apiserver::{Credential, wire};
 use crate::state::{ApiSaid, Report};
 
 /// Follows the watch until it ends; the agent opens it again.
-pub(super) fn run(kubeconfig: &str, node: &str) -> Outcome {
+pub(super) fn run(kubeconfig: &str, credential: Option<&Credential>, node: &str) -> Outcome {
     let path = format!("/api/v1/pods?fieldSelector=spec.nodeName%3D{node}");
-    let followed = read(std::path::Path::new(kubeconfig))
-        .and_then(Api::new)
-        .and_then(|api| {
-            api.watch(&path, &mut |line| {
-                if line.kind == "ERROR" {
-                    return ControlFlow::Break(());
-                }
-                if let Some(pod) = wire::listed(&line.object, node)
-                    && pod.hash.is_some()
-                    && pod.version.len() < 100
-                {
-                    say(&Report::Api(ApiSaid::Touched {
-                        version: pod.version,
-                    }));
-                }
-                ControlFlow::Continue(())
-            })
+    let followed = access::open(kubeconfig, credential).and_then(|api| {
+        let end = api.watch(&path, &mut |line| {
+            if line.kind == "ERROR" {
+                return ControlFlow::Break(());
+            }
+            if let Some(pod) = wire::listed(&line.object, node)
+                && pod.hash.is_some()
+                && pod.version.len() < 100
+            {
+                say(&Report::Api(ApiSaid::Touched {
+                    version: pod.version,
+                }));
+            }
+            ControlFlow::Continue(())
         });
+        access::tell_denied(&api);
+        end
+    });
     match followed {
         Ok(()) => Outcome::Done,
         Err(error) => {

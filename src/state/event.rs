@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::observed::ContainerId;
+use crate::apiserver::Credential;
 use crate::pod::{ContainerName, PodKey, SpecHash};
 
 /// Which job; at most one runs under one key.
@@ -269,6 +270,10 @@ pub enum ApiSaid {
         /// After how many seconds.
         seconds: u64,
     },
+    /// A credential plugin was asked.
+    Credential(Credential),
+    /// The server does not take the credential any more.
+    Denied,
     /// Somebody wrote a mirror.
     Touched {
         /// Its version now.

@@ -25,7 +25,7 @@ const LINE_BYTES_MAX: usize = 64 * 1024;
 const TURN_BYTES_MAX: usize = 256 * 1024;
 
 /// Tells the child who its parent is, so that it can see whether that is gone already.
-const PARENT_ENV: &str = "STATICLET_PARENT";
+pub(super) const PARENT_ENV: &str = "STATICLET_PARENT";
 
 /// Tells a guest all that it needs besides its connection.
 const TOLD_ENV: &str = "STATICLET_TOLD";
@@ -45,18 +45,7 @@ impl Child {
     /// # Errors
     /// No process was started.
     pub fn start(args: &[&str], request: &[u8]) -> Result<Child> {
-        let memory = memfd_create(c"request", MFdFlags::MFD_CLOEXEC)
-            .map_err(|e| Error::errno("make a memory file for a request", e))?;
-        let mut input = std::fs::File::from(memory);
-        input
-            .write_all(request)
-            .and_then(|()| input.rewind())
-            .map_err(|e| Error::io("write a request to a memory file", &e))?;
-        let mut process = Command::new(program())
-            .arg0("staticlet")
-            .args(args)
-            .env(PARENT_ENV, std::process::id().to_string())
-            .stdin(Stdio::from(input))
+        let mut process = command(args, request)?
             .stdout(Stdio::piped())
             .spawn()
             .map_err(|e| Error::io(format!("start {}", program().display()), &e))?;
@@ -67,8 +56,7 @@ impl Child {
                 "it has no output",
             ));
         };
-        fcntl(&output, FcntlArg::F_SETFL(OFlag::O_NONBLOCK))
-            .map_err(|e| Error::errno("set up the output of a job", e))?;
+        never_wait(&output)?;
         Ok(Child {
             process,
             output,
@@ -125,6 +113,31 @@ impl Child {
         // It may be gone already, which is what was wanted.
         let _ = self.process.kill();
     }
+}
+
+/// This binary with `args` and a request, not started yet.
+pub(super) fn command(args: &[&str], request: &[u8]) -> Result<Command> {
+    let memory = memfd_create(c"request", MFdFlags::MFD_CLOEXEC)
+        .map_err(|e| Error::errno("make a memory file for a request", e))?;
+    let mut input = std::fs::File::from(memory);
+    input
+        .write_all(request)
+        .and_then(|()| input.rewind())
+        .map_err(|e| Error::io("write a request to a memory file", &e))?;
+    let mut command = Command::new(program());
+    command
+        .arg0("staticlet")
+        .args(args)
+        .env(PARENT_ENV, std::process::id().to_string())
+        .stdin(Stdio::from(input));
+    Ok(command)
+}
+
+/// Reading from it gives what is there.
+pub(super) fn never_wait(output: &impl AsFd) -> Result<()> {
+    fcntl(output, FcntlArg::F_SETFL(OFlag::O_NONBLOCK))
+        .map(|_| ())
+        .map_err(|e| Error::errno("set up the output of a job", e))
 }
 
 /// A child whose standard input and output are one connection.

@@ -2,8 +2,12 @@
 
 use std::fmt;
 
-/// A password, a token or a key; `.0` is for the one place that sends it.
-#[derive(Clone, Default, PartialEq, Eq)]
+use serde::{Deserialize, Serialize};
+
+/// A password, a token or a key; `.0` is for the one place that sends it, and so is its
+/// serialized form.
+#[derive(Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(transparent)]
 pub struct Secret(pub String);
 
 impl fmt::Debug for Secret {

@@ -28,6 +28,7 @@ mod labels;
 mod layers;
 mod manifests;
 mod notify;
+mod plugin;
 mod preload;
 mod probe;
 mod reclaim;

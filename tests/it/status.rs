@@ -8,18 +8,8 @@ use staticlet::status::{Case, age, pod_status, reasons, render, row};
 use staticlet::sys::{Mono, Now};
 
 use crate::support::world::{
-    World, at, container, exited, healthy, healthy_with, key, name, running,
+    World, at, container, exited, healthy, healthy_with, key, name, node, running,
 };
-
-fn node() -> Node {
-    let node = json!({
-        "name": "node1", "ip": "192.0.2.2", "root_dir": "/var/lib/staticlet", "run_dir": "/run/staticlet",
-        "pod_logs_dir": "/var/log/pods", "docker_socket": "/var/run/docker.sock", "pause_image": null,
-        "cluster_dns": [], "cluster_domain": "", "resolv_conf": "", "log_bytes_max": 1, "log_files_max": 2,
-        "crash_wait_max_seconds": 300,
-    });
-    serde_json::from_value(node).unwrap()
-}
 
 /// Phase, Ready's reason, READY, STATUS and RESTARTS of the one pod.
 fn words(world: &World, now: Now) -> String {

@@ -2,6 +2,7 @@
 #![allow(unreachable_pub, dead_code, missing_docs)]
 
 pub mod apiserver;
+pub mod bare;
 pub mod listener;
 pub mod scratch;
 pub mod source;

@@ -5,7 +5,7 @@ use std::rc::Rc;
 use serde_json::json;
 use staticlet::pod::{ContainerName, PodKey, PodUid, SpecHash, ValidPod};
 use staticlet::state::{
-    Container, ContainerId, ContainerState, Desired, DesiredPod, Exit, Memory, Observed,
+    Container, ContainerId, ContainerState, Desired, DesiredPod, Exit, Memory, Node, Observed,
     ObservedPod, Sandbox, Source,
 };
 use staticlet::sys::{Mono, Now, Wall};
@@ -179,4 +179,15 @@ impl World {
         there.containers.retain(|old| old.name != container.name);
         there.containers.insert(0, container);
     }
+}
+
+/// A node as jobs are told of it.
+pub fn node() -> Node {
+    let node = json!({
+        "name": "node1", "ip": "192.0.2.2", "root_dir": "/var/lib/staticlet", "run_dir": "/run/staticlet",
+        "pod_logs_dir": "/var/log/pods", "docker_socket": "/var/run/docker.sock", "pause_image": null,
+        "cluster_dns": [], "cluster_domain": "", "resolv_conf": "", "log_bytes_max": 1, "log_files_max": 2,
+        "crash_wait_max_seconds": 300,
+    });
+    serde_json::from_value(node).unwrap()
 }

@@ -71,7 +71,13 @@ impl<'a> Part<'a> {
     pub(super) fn doing(&self, field: &str) -> String {
         let at = self.path(field);
         let line = self.text.document.line(&at);
-        format!("{}, {at}", place(self.text.path, line))
+        format!("read kubeconfig {}, {at}", place(self.text.path, line))
+    }
+
+    /// Where it stands: file, line and path.
+    pub(super) fn place(&self) -> String {
+        let line = self.text.document.line(&self.at);
+        format!("{}, {}", place(self.text.path, line), self.at)
     }
 
     fn path(&self, field: &str) -> String {
@@ -187,11 +193,12 @@ impl<'a> Part<'a> {
 
 fn place(path: &Path, line: Option<u32>) -> String {
     let line = line.map_or(String::new(), |line| format!(":{line}"));
-    format!("read kubeconfig {}{line}", path.display())
+    format!("{}{line}", path.display())
 }
 
 fn garbled(path: &Path, line: Option<u32>, why: &str) -> Error {
-    Error::new(place(path, line), Kind::Garbled, why)
+    let doing = format!("read kubeconfig {}", place(path, line));
+    Error::new(doing, Kind::Garbled, why)
 }
 
 /// The words of a reader up to what it may quote of the file: a text, or a tag, which a password that begins with `!` is.

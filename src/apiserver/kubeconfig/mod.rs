@@ -2,8 +2,9 @@
 //!
 //! IO: reads the file and those that it names, which are relative to its directory. Read anew by every job, so that a
 //! certificate or token that was rotated is used at once. What is wrong is told by line and field; no message has a
-//! secret in it. Deliberately absent: the merging of several files, and `auth-provider`, which client-go has given up.
+//! secret in it. Deliberately absent: the merging of several files, and `auth-provider`, which client-go has given up. A plugin is read here and run by a job.
 
+mod exec;
 mod fields;
 mod user;
 
@@ -12,6 +13,8 @@ use std::path::Path;
 use ureq::http::Uri;
 
 use self::fields::{Part, Text};
+pub(in crate::apiserver) use self::user::bearer;
+use super::plugin::{Credential, Plugin};
 use crate::sys::tls::{Tls, Trust};
 use crate::sys::{Result, Secret, files};
 
@@ -31,6 +34,16 @@ pub struct Access {
     pub acting_as: Vec<(&'static str, String)>,
     /// The proxy to ask: its URL, which may have a password in it.
     pub proxy: Option<Secret>,
+    /// The program that says as whom to speak.
+    pub plugin: Option<Plugin>,
+}
+
+impl Access {
+    /// Speaks as the plugin said.
+    pub fn show(&mut self, credential: &Credential) {
+        self.authorization = credential.authorization();
+        self.tls.identity = credential.identity();
+    }
 }
 
 /// Reads the file and everything it names.
@@ -82,6 +95,7 @@ fn access(cluster: &Part<'_>, user: Option<&Part<'_>>, dir: &Path) -> Result<Acc
             authorization: None,
             acting_as,
             proxy,
+            plugin: None,
         });
     }
     let roots = either(cluster, "certificate-authority", dir)?;
@@ -100,7 +114,7 @@ fn access(cluster: &Part<'_>, user: Option<&Part<'_>>, dir: &Path) -> Result<Acc
         authorization,
     } = shown.unwrap_or_default();
     let name = cluster.text("tls-server-name")?;
-    Ok(Access {
+    let mut access = Access {
         server,
         tls: Tls {
             trust,
@@ -110,7 +124,15 @@ fn access(cluster: &Part<'_>, user: Option<&Part<'_>>, dir: &Path) -> Result<Acc
         authorization,
         acting_as,
         proxy,
-    })
+        plugin: None,
+    };
+    // As client-go: a plugin is for those who have nothing else to show.
+    let is_anonymous = access.authorization.is_none() && access.tls.identity.is_none();
+    if let Some(user) = user.filter(|user| is_anonymous && user.value("exec").is_some()) {
+        let plugin = exec::plugin(&user.part("exec")?, cluster, &access, dir)?;
+        access.plugin = Some(plugin);
+    }
+    Ok(access)
 }
 
 /// Its URL, put into its plainest form.

@@ -21,10 +21,9 @@ pub(super) struct Shown {
 ///
 /// Source: client-go `tools/clientcmd/validation.go` for what may not stand together.
 pub(super) fn shown(user: &Part<'_>, dir: &Path) -> Result<Shown> {
-    for field in ["exec", "auth-provider"] {
-        if user.value(field).is_some() {
-            return Err(user.wrong(field, "is not supported; use a certificate or a token"));
-        }
+    if user.value("auth-provider").is_some() {
+        let why = "is not supported, as client-go has given it up; use exec";
+        return Err(user.wrong("auth-provider", why));
     }
     Ok(Shown {
         identity: identity(user, dir)?,
@@ -94,7 +93,7 @@ fn authorization(user: &Part<'_>, dir: &Path) -> Result<Option<Secret>> {
 }
 
 /// The header for a token; `None` when there cannot be one.
-pub(super) fn bearer(token: &str) -> Option<Secret> {
+pub(in crate::apiserver) fn bearer(token: &str) -> Option<Secret> {
     fits_header(token).then(|| Secret(format!("Bearer {token}")))
 }
 

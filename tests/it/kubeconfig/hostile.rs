@@ -89,9 +89,16 @@ fn no_truncation_or_mutation_is_a_panic() {
          certificate-authority-data: |\n      QUJD\n      REVG\nusers:\n- name: u\n  user: {{token: {SECRET}, username: \"a\", password: 'b'}}\n"
     );
     let json = base().to_string();
+    let exec = json!({
+        "apiVersion": "client.authentication.k8s.io/v1", "interactiveMode": "Never", "command": "./x",
+        "args": ["a"], "env": [{"name": "A", "value": "b"}], "provideClusterInfo": true,
+    });
+    let mut with_exec = base();
+    with_exec["users"][0]["user"] = json!({ "exec": exec });
+    let with_exec = with_exec.to_string();
     let mut dice = Dice(7);
     let mut below = |n: usize| dice.below(n as u64) as usize;
-    for text in [yaml.as_str(), json.as_str()] {
+    for text in [yaml.as_str(), json.as_str(), with_exec.as_str()] {
         for end in 0..text.len() {
             let _ = tried_bytes(&dir, &text.as_bytes()[..end]);
         }

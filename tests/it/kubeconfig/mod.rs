@@ -196,7 +196,11 @@ fn a_kubeconfig_is_read_and_its_faults_are_named() {
         (user(json!({"as": "x\n"})), "as: has a character in it"),
         (
             user(json!({"exec": {"command": "x"}})),
-            "exec: is not supported",
+            "exec.apiVersion: must be one of client.authentication.k8s.io/v1, ",
+        ),
+        (
+            user(json!({"auth-provider": {"name": "gcp"}})),
+            "auth-provider: is not supported",
         ),
         (user(json!("s3cr3t")), "users[0].user: must be a mapping"),
     ];
