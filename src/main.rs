@@ -14,6 +14,7 @@ fn main() -> ExitCode {
         Ok(Command::Logs(flags)) => commands::logs(&flags),
         Ok(Command::Wait(flags)) => commands::wait(&flags),
         Ok(Command::Restart(flags)) => commands::restart(&flags),
+        Ok(Command::Stop(flags)) => commands::stop(&flags),
         Ok(Command::Check(flags)) => commands::check(&flags),
         Ok(Command::Fields(prefix)) => commands::fields(&prefix),
         Ok(Command::Job) => commands::job::run(),

@@ -12,6 +12,7 @@ mod mirror;
 mod pace;
 mod reclaim;
 mod reload;
+mod stop;
 mod take;
 mod tell;
 mod vitals;
@@ -35,6 +36,7 @@ use crate::sys::{self, Lock, Mono, Notify, Now, Signal, Signals, files};
 use mirror::{Mirrors, View};
 use pace::Pace;
 pub use reload::{Reread, log_level};
+pub use stop::{Stopped, stop_all};
 use tell::Teller;
 use vitals::Vitals;
 

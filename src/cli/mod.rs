@@ -17,7 +17,7 @@ use std::ffi::OsString;
 
 pub use help::help;
 pub use lint::CheckFlags;
-pub use pods::{Goal, LogsFlags, PlaceFlags, RestartFlags, StatusFlags, WaitFlags};
+pub use pods::{Goal, LogsFlags, PlaceFlags, RestartFlags, StatusFlags, StopFlags, WaitFlags};
 use typed::Stop;
 use words::{Read, Words};
 
@@ -36,6 +36,8 @@ pub enum Command {
     Logs(LogsFlags),
     /// Wait for pods.
     Wait(WaitFlags),
+    /// End every pod.
+    Stop(StopFlags),
     /// Restart containers.
     Restart(RestartFlags),
     /// Check manifests.

@@ -121,6 +121,27 @@ pub(super) fn restart(typed: Typed) -> Result<Command, Stop> {
     }))
 }
 
+/// The flags of `stop`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct StopFlags {
+    /// Which agent.
+    pub place: PlaceFlags,
+    /// When all containers have been killed that did not end; `None`: each has its whole grace.
+    pub timeout: Option<Duration>,
+}
+
+pub(super) fn stop(typed: Typed) -> Result<Command, Stop> {
+    if !typed.is_set("all") {
+        let said =
+            "it ends every pod of this machine and wants --all; to stop one take its manifest away";
+        return Err(typed.wrong(said.to_owned()));
+    }
+    Ok(Command::Stop(StopFlags {
+        place: place(&typed),
+        timeout: typed.read("timeout", duration)?,
+    }))
+}
+
 /// A number of lines; `None` is all of them.
 fn lines(text: &str) -> Result<Option<u64>, String> {
     match text {

@@ -227,6 +227,28 @@ is and is refused; one with OnFailure that ends with 0 is removed, with its log,
         read: Read::Own(pods::restart),
     },
     Words {
+        name: "stop",
+        takes: "",
+        what: "end every pod in order, before the machine goes down",
+        more: "Each pod ends as if its manifest had been removed: preStop hooks, grace periods, sidecars last, then what it has on \
+disk, emptyDirs too. The manifests stay, and an agent that is started afterwards brings all pods back. An agent that \
+runs has to be stopped first.",
+        flags: &[
+            &Flag::new("all", "", "every pod; there is no other way"),
+            &Flag::new(
+                "timeout",
+                "TIME",
+                "kill what has not ended by then; default: each has its whole grace period",
+            ),
+            &NODE,
+            &RUN_DIR,
+            &ROOT_DIR,
+            &DOCKER,
+        ],
+        example: "systemctl stop staticlet && staticlet stop --all --timeout 1m && poweroff",
+        read: Read::Own(pods::stop),
+    },
+    Words {
         name: "check",
         takes: "PATH...",
         what: "say what is wrong with manifests, by file, line and field",

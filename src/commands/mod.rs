@@ -16,6 +16,7 @@ mod restart;
 mod run;
 pub mod serve;
 mod status;
+mod stop;
 mod wait;
 
 pub use check::check;
@@ -26,6 +27,7 @@ pub use plan::plan;
 pub use restart::restart;
 pub use run::run;
 pub use status::status;
+pub use stop::stop;
 pub use wait::wait;
 
 /// How a command ended; the only place that knows the exit codes.

@@ -13,12 +13,11 @@ use crate::{agent, config};
 #[allow(clippy::disallowed_methods)] // the one place that may read the environment
 pub fn run(flags: &RunFlags) -> Outcome {
     let docker_host = docker_host();
-    let to_journal = std::env::var_os("JOURNAL_STREAM").is_some();
     let settings = match config::settings(flags, docker_host.as_deref()) {
         Ok(settings) => settings,
         Err(problems) => return misuse(&problems),
     };
-    log_to_stderr(settings.verbosity, to_journal);
+    log_to_stderr(agent::log_level(settings.verbosity));
     for warning in &settings.warnings {
         warn!(why:% = warning; "setting without effect");
     }
@@ -33,7 +32,9 @@ pub fn run(flags: &RunFlags) -> Outcome {
 }
 
 /// One line per event: time (the journal has its own), level, phrase, fields.
-fn log_to_stderr(verbosity: u8, to_journal: bool) {
+#[allow(clippy::disallowed_methods)] // asked for once, at the start
+pub(super) fn log_to_stderr(level: LevelFilter) {
+    let to_journal = std::env::var_os("JOURNAL_STREAM").is_some();
     let mut log = env_logger::Builder::new();
     // The HTTP client's own chatter would hide ours. Of ours the level is set apart, since it may change.
     log.filter_level(LevelFilter::Warn)
@@ -47,7 +48,7 @@ fn log_to_stderr(verbosity: u8, to_journal: bool) {
             writeln!(out)
         });
     if log::set_boxed_logger(Box::new(log.build())).is_ok() {
-        log::set_max_level(agent::log_level(verbosity));
+        log::set_max_level(level);
     }
 }
 

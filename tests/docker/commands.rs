@@ -242,3 +242,71 @@ fn a_restart_is_the_next_attempt_whatever_the_policy_lets() {
     assert_eq!(agent.running("a", "c"), [again]);
     assert_eq!(agent.running("once", "c"), [once]);
 }
+
+#[test]
+#[ignore = "needs dockerd"]
+fn all_pods_are_stopped_in_order_and_come_back() {
+    let mut agent = Agent::started("stop");
+    let said = agent.base.join("said");
+    fs::create_dir(&said).unwrap();
+    // Says when it ends, with the time; and a grace that nobody would wait for.
+    let talker = |name: &str| {
+        format!(
+            "trap 'echo {name} $(date +%s) >>/said/log; exit 0' TERM; while :; do sleep 1000 & wait $!; done"
+        )
+    };
+    let mounts = "    volumeMounts: [{name: said, mountPath: /said}]\n";
+    let side = format!(
+        "  volumes: [{{name: said, hostPath: {{path: {}}}}}]\n  initContainers:\n  - {{name: side, restartPolicy: Always, image: 'busybox:1', imagePullPolicy: Never, command: [sh, -c, \"{}\"],\n     volumeMounts: [{{name: said, mountPath: /said}}]}}\n",
+        said.display(),
+        talker("side")
+    );
+    let hook = "    lifecycle: {preStop: {exec: {command: [sh, -c, 'echo hook >>/said/log']}}}\n";
+    agent.put(
+        "a.yaml",
+        &(pod("a", &talker("main"), &side) + mounts + hook),
+    );
+    let deaf = pod("deaf", "trap '' TERM; while :; do sleep 1; done", "");
+    agent.put(
+        "deaf.yaml",
+        &deaf.replace("PeriodSeconds: 2", "PeriodSeconds: 600"),
+    );
+    agent.wait_running("a", "c");
+    let first = agent.wait_running("deaf", "c");
+    let (_, err, code) = agent.typed(&["stop", "--all"]);
+    assert!(
+        code == 1 && err.contains(&format!("runs as process {}", agent.pid())),
+        "{code} {err}"
+    );
+    assert_eq!(agent.running("deaf", "c"), [first]);
+    agent.end("TERM");
+    let begin = Instant::now();
+    let (out, err, code) = agent.typed(&["stop", "--all", "--timeout=5s"]);
+    assert_eq!((code, err.as_str()), (0, ""), "{out}");
+    assert!(
+        begin.elapsed() < Duration::from_secs(300),
+        "the grace was cut"
+    );
+    let mut lines: Vec<&str> = out.lines().collect();
+    lines.sort_unstable();
+    let ended = ["a", "deaf"].map(|pod| format!("default/{pod}-{}: ended", agent.node));
+    assert_eq!(lines, ended);
+    assert!(agent.all("a").is_empty() && agent.all("deaf").is_empty());
+    let log = fs::read_to_string(said.join("log")).unwrap();
+    let words: Vec<&str> = log
+        .lines()
+        .filter_map(|line| line.split(' ').next())
+        .collect();
+    assert_eq!(words, ["hook", "main", "side"], "{log}");
+    let dirs = fs::read_dir(agent.base.join("root/pods")).unwrap();
+    assert_eq!(dirs.count(), 0, "what they had on disk went with them");
+    assert!(agent.status().contains("no pods"));
+    assert_eq!(
+        agent.typed(&["stop", "--all"]).2,
+        0,
+        "there is nothing more to do"
+    );
+    agent.start();
+    agent.wait_running("a", "c");
+    agent.wait_running("deaf", "c");
+}
