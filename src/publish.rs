@@ -5,6 +5,8 @@
 //! since; an agent that does not find it loses no more than that. A full disk is the caller's warning: the old file
 //! stays, and the next call tries again. Deliberately absent: a protocol, and anything that is read back to decide.
 
+mod extra;
+
 use std::collections::BTreeMap;
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::path::{Path, PathBuf};
@@ -21,6 +23,7 @@ use crate::state::{
 use crate::status::{Case, Reason, pod_status, reasons};
 use crate::sys::files::{self, Durable};
 use crate::sys::{Error, Kind, Now, Result, Wall, json};
+pub use extra::{Occurrence, ProbeExtra};
 
 /// A file larger than this is not ours: 500 pods with the largest manifests are below a tenth of it.
 const FILE_BYTES_MAX: usize = 512 * 1024 * 1024;
@@ -44,6 +47,8 @@ pub struct World<'a> {
     pub archives: Vec<ArchiveStatus>,
     /// What came of telling the API server; `None` when there is none.
     pub api: Option<Api<'a>>,
+    /// What happened to pods lately, the oldest first.
+    pub events: &'a BTreeMap<PodKey, Vec<Occurrence>>,
 }
 
 /// What came of telling the API server.
@@ -137,6 +142,12 @@ pub struct PodExtra {
     /// Remarks.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub notes: Vec<String>,
+    /// Its probes.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub probes: Vec<ProbeExtra>,
+    /// What happened to it, the oldest first.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub events: Vec<Occurrence>,
 }
 
 /// A container that is never touched.
@@ -289,6 +300,8 @@ impl Publisher {
             reasons: reasons(&case),
             jobs: jobs(world.memory, key),
             notes: notes(world, &case, goes),
+            probes: extra::probes(memory),
+            events: world.events.get(key).cloned().unwrap_or_default(),
         };
         (pod, extra)
     }

@@ -1,4 +1,5 @@
-//! Events of pods for the API server: the same one again is a count, and no pod may flood it.
+//! Events of pods for the API server and for `staticlet status POD`: the same one again is a count, and no pod may flood
+//! it.
 
 use std::collections::{BTreeMap, VecDeque};
 use std::time::Duration;
@@ -8,6 +9,7 @@ use serde_json::{Value, json};
 
 use crate::decide::Step;
 use crate::pod::{ContainerName, PodKey, container_of};
+use crate::publish::Occurrence;
 use crate::state::{Desired, Event, JobKey, Probed, Report};
 use crate::status::mirror::hash_of;
 use crate::sys::{Mono, Now};
@@ -22,11 +24,19 @@ const KEPT_MAX: usize = 256;
 /// Told by one job.
 const TOLD_MAX: usize = 20;
 
+/// Those of one pod among them.
+const OF_POD_MAX: usize = 32;
+
+/// Those of one pod that are published: the newest.
+const SHOWN_MAX: usize = 12;
+
 /// What happened, and how often.
 #[derive(Clone, Debug)]
 struct Record {
     event: Value,
     count: u64,
+    /// Orders them, whatever the clock does.
+    serial: u64,
 }
 
 /// Which events are the same.
@@ -52,9 +62,46 @@ pub(super) struct Recorder {
     budgets: BTreeMap<PodKey, (u32, Mono)>,
     node: String,
     serial: u64,
+    /// There is an API server to tell.
+    tells: bool,
 }
 
 impl Recorder {
+    /// One that has seen nothing yet; `tells`: an API server is told.
+    pub(super) fn new(tells: bool) -> Recorder {
+        Recorder {
+            tells,
+            ..Recorder::default()
+        }
+    }
+
+    /// What happened lately to each pod that is among these, the oldest first.
+    pub(super) fn shown(&self) -> BTreeMap<PodKey, Vec<Occurrence>> {
+        let mut records: Vec<(&Key, &Record)> = self.records.iter().collect();
+        records.sort_by_key(|(_, record)| std::cmp::Reverse(record.serial));
+        let mut shown: BTreeMap<PodKey, Vec<Occurrence>> = BTreeMap::new();
+        for ((pod, reason, field, message), record) in records {
+            let of_pod = shown.entry(pod.clone()).or_default();
+            if of_pod.len() == SHOWN_MAX {
+                continue;
+            }
+            let text = |name: &str| record.event[name].as_str().unwrap_or_default().to_owned();
+            let container = field.strip_prefix("spec.containers{");
+            of_pod.push(Occurrence {
+                last: text("lastTimestamp"),
+                count: record.count,
+                kind: text("type"),
+                reason: reason.clone(),
+                container: container.map(|name| name.trim_end_matches('}').to_owned()),
+                message: message.clone(),
+            });
+        }
+        for of_pod in shown.values_mut() {
+            of_pod.reverse();
+        }
+        shown
+    }
+
     /// When the oldest that waits came.
     pub(super) fn since(&self) -> Option<Mono> {
         self.since
@@ -63,7 +110,8 @@ impl Recorder {
     /// Those to tell now.
     pub(super) fn take(&mut self) -> Vec<Value> {
         let count = self.waiting.len().min(TOLD_MAX);
-        self.taken = self.waiting.drain(..count).collect();
+        let taken = self.waiting.drain(..count);
+        self.taken = taken.filter(|key| self.records.contains_key(key)).collect();
         self.told = 0;
         let records = self.taken.iter().filter_map(|key| self.records.get(key));
         records.map(|record| record.event.clone()).collect()
@@ -217,11 +265,13 @@ impl Recorder {
     }
 
     /// Takes in what is to be done for a pod: containers that are being stopped.
-    pub(super) fn killing(&mut self, key: &PodKey, items: &[Pod], steps: &[Step], now: Now) {
-        let mut pods = items.iter();
-        let Some(pod) = pods.find(|pod| PodKey::of(pod).as_ref() == Some(key)) else {
-            return;
-        };
+    pub(super) fn killing(
+        &mut self,
+        (key, pod): (&PodKey, Option<&Pod>),
+        steps: &[Step],
+        now: Now,
+    ) {
+        let Some(pod) = pod else { return };
         let stopped = steps.iter().flat_map(|step| {
             if let Step::Stop { containers } = step {
                 containers.as_slice()
@@ -253,9 +303,6 @@ impl Recorder {
     }
 
     fn add(&mut self, pod: &Pod, happened: Happened<'_>, now: Now) {
-        if !self.may(happened.key, now.mono) {
-            return;
-        }
         let mut message = happened.message;
         if let Some((at, _)) = message.char_indices().nth(1000) {
             message.truncate(at);
@@ -269,8 +316,8 @@ impl Recorder {
             field.clone().unwrap_or_default(),
             message.clone(),
         );
-        if !self.records.contains_key(&key) && self.records.len() >= KEPT_MAX {
-            self.records.pop_first();
+        if !self.records.contains_key(&key) {
+            self.make_room(&key.0);
         }
         self.serial += 1;
         let stamp = now.wall.to_string();
@@ -292,10 +339,16 @@ impl Recorder {
                 "firstTimestamp": stamp,
             }),
             count: 0,
+            serial: 0,
         });
+        record.serial = self.serial;
         record.count += 1;
         record.event["count"] = json!(record.count);
         record.event["lastTimestamp"] = json!(stamp);
+        // As in the kubelet, what is not told is counted all the same.
+        if !self.tells || !self.may(&key.0, now.mono) {
+            return;
+        }
         if !self.waiting.contains(&key) {
             self.waiting.push_back(key);
         }
@@ -303,6 +356,23 @@ impl Recorder {
             self.waiting.pop_front();
         }
         self.since.get_or_insert(now.mono);
+    }
+
+    /// Forgets the oldest, of this pod where it has many: one whose messages are never the same leaves room for others.
+    fn make_room(&mut self, pod: &PodKey) {
+        let of_pod = self.records.keys().filter(|key| key.0 == *pod).count();
+        let all = self.records.iter();
+        let oldest = if of_pod >= OF_POD_MAX {
+            all.filter(|(key, _)| key.0 == *pod)
+                .min_by_key(|(_, record)| record.serial)
+        } else if self.records.len() >= KEPT_MAX {
+            all.min_by_key(|(_, record)| record.serial)
+        } else {
+            None
+        };
+        if let Some(key) = oldest.map(|(key, _)| key.clone()) {
+            self.records.remove(&key);
+        }
     }
 
     /// Whether one more of this pod may be told.

@@ -93,8 +93,8 @@ pub(super) struct View<'a> {
 impl Mirrors {
     pub(super) fn new(settings: Option<ApiSettings>) -> Mirrors {
         Mirrors {
+            recorder: Recorder::new(settings.is_some()),
             settings,
-            recorder: Recorder::default(),
             node_uid: None,
             lease: Mono(0),
             node: Mono(0),

@@ -312,9 +312,12 @@ impl Agent {
 
     fn act(&mut self, action: &Action, now: Now) {
         tell::action(action);
-        if let (true, Action::Pod { key, steps, .. }) = (self.mirrors.is_on(), action) {
-            let items = self.publisher.shown().1;
-            self.mirrors.recorder.killing(key, items, steps, now);
+        if let Action::Pod { key, steps, .. } = action {
+            let mut shown = self.publisher.shown().1.iter();
+            let wanted = self.desired.pods.get(key).map(|wanted| &wanted.pod.pod);
+            let pod = shown.find(|pod| PodKey::of(pod).as_ref() == Some(key));
+            let of = (key, pod.or(wanted));
+            self.mirrors.recorder.killing(of, steps, now);
         }
         if let Action::Cancel { job, .. } = action {
             self.jobs.cancel(job);
@@ -369,6 +372,7 @@ impl Agent {
         }
         let line = self.pulse(sys::now()).line();
         self.notify.status(&line);
+        let events = self.mirrors.recorder.shown();
         let world = World {
             desired: &self.desired,
             observed: &self.observed,
@@ -385,6 +389,7 @@ impl Agent {
                 error: self.mirrors.trouble.as_deref(),
                 troubles: self.mirrors.troubles(),
             }),
+            events: &events,
         };
         let now = sys::now();
         if let Err(error) = self.publisher.publish(&world, now)

@@ -74,11 +74,9 @@ impl Agent {
             Event::JobEnded { .. } => self.pace.ring(),
             Event::JobSaid { .. } | Event::JobStarted { .. } | Event::JobCancelled { .. } => {}
         }
-        if self.mirrors.is_on() {
-            let node = &self.settings.node.name;
-            let desired = &self.desired;
-            self.mirrors.recorder.happened(&event, desired, node, now);
-        }
+        let node = &self.settings.node.name;
+        let desired = &self.desired;
+        self.mirrors.recorder.happened(&event, desired, node, now);
         self.fold(&event, now);
     }
 

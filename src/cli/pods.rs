@@ -11,6 +11,8 @@ use crate::sys::duration;
 pub struct StatusFlags {
     /// How to print it.
     pub output: Output,
+    /// Everything about this pod; `None`: something about all of them.
+    pub pod: Option<String>,
     /// Where the agent publishes.
     pub run_dir: String,
 }
@@ -170,6 +172,7 @@ pub(super) fn status(typed: Typed) -> Result<Command, Stop> {
             Some("name") => Output::Name,
             Some(_) | None => Output::Table,
         },
+        pod: typed.texts()?.pop(),
         run_dir: run_dir(&typed),
     }))
 }

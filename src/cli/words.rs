@@ -149,15 +149,16 @@ agent has. Needs dockerd. The manifest URL is not asked: the last good answer co
     },
     Words {
         name: "status",
-        takes: "",
+        takes: "[POD]",
         what: "show the pods; exit code 0: all are well",
-        more: "Below the table is a line for each thing that is not as it should be. The state is what the agent published: a dead \
+        more: "With a POD (name or namespace/name, with or without the node's name at its end) everything about that one: containers, \
+probes, conditions, what happened last, why it does not run and when that is tried again. Below the table is a line for each thing that is not as it should be. The state is what the agent published: a dead \
 agent's is shown as well, with its age.",
         flags: &[
             &Flag::new(
                 "output",
                 "table|wide|json|name",
-                "a table, a v1 PodList, or names alone",
+                "text, a v1 PodList (one Pod with POD), or names alone",
             )
             .letter('o'),
             &RUN_DIR,

@@ -5,6 +5,7 @@
 mod changed;
 mod check;
 mod config;
+mod describe;
 mod fields;
 mod find;
 pub mod job;

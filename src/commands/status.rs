@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use k8s_openapi::api::core::v1::Pod;
 
+use super::describe::describe;
 use super::{Outcome, complain, print};
 use crate::cli::{Output, StatusFlags};
 use crate::publish::{self, Published};
@@ -12,37 +13,18 @@ use crate::state::{ArchiveState, ArchiveStatus, Refusal, Source};
 use crate::status::{Reason, Row, age, render, row};
 use crate::sys::{Kind, Lock, Now, Wall};
 
-/// Prints the state; `Fine` when all pods are well and no manifest is refused.
+/// Prints the state; `Fine` when all pods are well and no manifest is refused, or when the one that is meant is well.
 pub fn status(flags: &StatusFlags) -> Outcome {
-    let path = publish::path(&flags.run_dir);
-    let mut file = match publish::read(&path) {
+    let mut file = match published(&flags.run_dir) {
         Ok(file) => file,
-        Err(error) => {
-            let hint = match error.kind() {
-                Kind::Gone => "; no agent has run here since the boot, or it has another --run-dir",
-                Kind::Refused => "; only root may read it",
-                Kind::Conflict | Kind::Unavailable | Kind::Garbled | Kind::TooBig => "",
-            };
-            complain(&format!("{error}{hint}"));
-            return Outcome::Failed;
-        }
+        Err(outcome) => return outcome,
     };
+    if let Some(pod) = &flags.pod {
+        return describe(pod, file, flags);
+    }
     let now = crate::sys::now();
     let rows: Vec<Row> = file.items.iter().map(|pod| row(pod, now.wall)).collect();
-    let lock = Path::new(&file.staticlet.root_dir).join("agent.lock");
-    let runs = Lock::holder(&lock).is_some();
-    if !runs {
-        // What was being done died with it.
-        for pod in file.staticlet.pods.values_mut() {
-            pod.jobs.clear();
-        }
-        let since =
-            Wall::parse(&file.staticlet.written).map_or(Duration::ZERO, |at| now.wall.since(at));
-        complain(&format!(
-            "the agent is not running; this is what it published {} ago, or what has not changed since",
-            age(since)
-        ));
-    }
+    note_end(&mut file, now);
     match flags.output {
         Output::Table => print(&table(&file, &rows, now)),
         Output::Json => print(&json(&file)),
@@ -54,6 +36,39 @@ pub fn status(flags: &StatusFlags) -> Outcome {
         && extra.docker.error.is_none()
         && extra.archives.iter().all(|archive| archive.why.is_none());
     if well { Outcome::Fine } else { Outcome::Bad }
+}
+
+/// What the agent published.
+///
+/// # Errors
+/// There is nothing that can be read, which has been told.
+fn published(run_dir: &str) -> Result<Published, Outcome> {
+    publish::read(&publish::path(run_dir)).map_err(|error| {
+        let hint = match error.kind() {
+            Kind::Gone => "; no agent has run here since the boot, or it has another --run-dir",
+            Kind::Refused => "; only root may read it",
+            Kind::Conflict | Kind::Unavailable | Kind::Garbled | Kind::TooBig => "",
+        };
+        complain(&format!("{error}{hint}"));
+        Outcome::Failed
+    })
+}
+
+/// Says so when the agent does not run: what it was doing died with it.
+pub(super) fn note_end(file: &mut Published, now: Now) {
+    let lock = Path::new(&file.staticlet.root_dir).join("agent.lock");
+    if Lock::holder(&lock).is_some() {
+        return;
+    }
+    for pod in file.staticlet.pods.values_mut() {
+        pod.jobs.clear();
+    }
+    let written = Wall::parse(&file.staticlet.written);
+    let since = written.map_or(Duration::ZERO, |at| now.wall.since(at));
+    complain(&format!(
+        "the agent is not running; this is what it published {} ago, or what has not changed since",
+        age(since)
+    ));
 }
 
 /// `namespace/name` of each pod.
@@ -135,7 +150,7 @@ pub(super) fn reason_text(reason: &Reason, now: Now) -> String {
         Some(_) => "; next attempt now".to_owned(),
         None => String::new(),
     };
-    let message = reason.message.replace('\n', " ");
+    let message = reason.message.trim().replace('\n', " ");
     format!("{}: {message}{next}", reason.reason)
 }
 

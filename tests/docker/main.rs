@@ -16,6 +16,7 @@ mod support;
 
 mod adopt;
 mod commands;
+mod describe;
 mod dockerd;
 mod edits;
 mod faults;

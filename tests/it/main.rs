@@ -20,6 +20,7 @@ mod commands;
 mod config;
 mod converge;
 mod decide;
+mod describe;
 mod golden;
 mod grpc;
 mod identity;

@@ -235,6 +235,7 @@ fn the_file_is_written_when_something_changed() {
             disk_short: None,
             archives: Vec::new(),
             api: None,
+            events: &Default::default(),
         };
         publisher.publish(&told, at(seconds)).unwrap();
         read(&file).unwrap()
