@@ -15,6 +15,8 @@ pub struct StatusFlags {
     pub pod: Option<String>,
     /// Where the agent publishes.
     pub run_dir: String,
+    /// Again whenever it changes.
+    pub watch: bool,
 }
 
 /// Which agent a command is about. What is `None` is read from what the agent published, or is the default.
@@ -174,6 +176,7 @@ pub(super) fn status(typed: Typed) -> Result<Command, Stop> {
         },
         pod: typed.texts()?.pop(),
         run_dir: run_dir(&typed),
+        watch: typed.is_set("watch"),
     }))
 }
 

@@ -161,9 +161,10 @@ agent's is shown as well, with its age.",
                 "text, a v1 PodList (one Pod with POD), or names alone",
             )
             .letter('o'),
+            &Flag::new("watch", "", "again whenever it changes").letter('w'),
             &RUN_DIR,
         ],
-        example: "staticlet status -o json | jq -r '.items[].status.podIP'",
+        example: "staticlet status --watch\nstaticlet status -o json | jq -r '.items[].status.podIP'",
         read: Read::Own(pods::status),
     },
     Words {

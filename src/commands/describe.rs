@@ -3,10 +3,10 @@
 use k8s_openapi::api::core::v1::{ContainerState, ContainerStatus, Pod, PodStatus};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 
+use super::Fault;
 use super::find::{self, Instance};
 use super::place::Place;
-use super::status::{note_end, reason_text, refusal_lines};
-use super::{Fault, Outcome, print};
+use super::status::{Told, reason_text, refusal_lines};
 use crate::cli::{Output, PlaceFlags, StatusFlags};
 use crate::pod::PodKey;
 use crate::publish::{Occurrence, PodExtra, ProbeExtra, Published};
@@ -29,18 +29,12 @@ struct Known<'a> {
     now: Now,
 }
 
-/// Prints it; `Fine` when it is well and no manifest of it is refused.
-pub(super) fn describe(typed: &str, mut file: Published, flags: &StatusFlags) -> Outcome {
+/// Everything about the pod that was typed; it is well when it runs as it should and no manifest of it is refused.
+///
+/// # Errors
+/// There is none.
+pub(super) fn describe(typed: &str, file: &Published, flags: &StatusFlags) -> Result<Told, Fault> {
     let now = crate::sys::now();
-    note_end(&mut file, now);
-    match show(typed, &file, flags, now) {
-        Ok(true) => Outcome::Fine,
-        Ok(false) => Outcome::Bad,
-        Err(fault) => fault.tell("status"),
-    }
-}
-
-fn show(typed: &str, file: &Published, flags: &StatusFlags, now: Now) -> Result<bool, Fault> {
     let place = Place::find(&PlaceFlags {
         run_dir: flags.run_dir.clone(),
         root_dir: None,
@@ -80,12 +74,15 @@ fn show(typed: &str, file: &Published, flags: &StatusFlags, now: Now) -> Result<
         place: &place,
         now,
     };
-    match flags.output {
-        Output::Table => print(&known.text()),
-        Output::Json => print(&known.json()),
-        Output::Name => print(&format!("{key}\n")),
-    }
-    Ok(row(pod, now.wall).is_well && known.refusals.is_empty())
+    let text = match flags.output {
+        Output::Table => known.text(),
+        Output::Json => known.json(),
+        Output::Name => format!("{key}\n"),
+    };
+    Ok(Told {
+        text,
+        is_well: row(pod, now.wall).is_well && known.refusals.is_empty(),
+    })
 }
 
 impl Known<'_> {

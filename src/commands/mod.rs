@@ -18,7 +18,9 @@ mod run;
 pub mod serve;
 mod status;
 mod stop;
+mod terminal;
 mod wait;
+mod watch;
 
 pub use check::check;
 pub use config::config;
@@ -89,20 +91,19 @@ impl From<crate::sys::Error> for Fault {
 impl Fault {
     /// Tells it, as of this command.
     fn tell(self, command: &str) -> Outcome {
+        let (lines, outcome) = self.said();
+        for line in lines {
+            complain(&format!("{command}: {line}"));
+        }
+        outcome
+    }
+
+    /// What there is to say, and what comes of it.
+    fn said(self) -> (Vec<String>, Outcome) {
         match self {
-            Fault::Misuse(problems) => {
-                let problems = problems.into_iter();
-                let problems: Vec<_> = problems.map(|text| format!("{command}: {text}")).collect();
-                misuse(&problems)
-            }
-            Fault::Bad(text) => {
-                complain(&format!("{command}: {text}"));
-                Outcome::Bad
-            }
-            Fault::Failed(error) => {
-                complain(&format!("{command}: {error}"));
-                Outcome::Failed
-            }
+            Fault::Misuse(problems) => (problems, Outcome::Misuse),
+            Fault::Bad(text) => (vec![text], Outcome::Bad),
+            Fault::Failed(error) => (vec![error.to_string()], Outcome::Failed),
         }
     }
 }

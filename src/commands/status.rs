@@ -6,7 +6,9 @@ use std::time::Duration;
 use k8s_openapi::api::core::v1::Pod;
 
 use super::describe::describe;
-use super::{Outcome, complain, print};
+use super::terminal::Screen;
+use super::watch::watch;
+use super::{Fault, Outcome, complain, print};
 use crate::cli::{Output, StatusFlags};
 use crate::publish::{self, Published};
 use crate::state::{ArchiveState, ArchiveStatus, Refusal, Source};
@@ -15,60 +17,121 @@ use crate::sys::{Kind, Lock, Now, Wall};
 
 /// Prints the state; `Fine` when all pods are well and no manifest is refused, or when the one that is meant is well.
 pub fn status(flags: &StatusFlags) -> Outcome {
-    let mut file = match published(&flags.run_dir) {
-        Ok(file) => file,
-        Err(outcome) => return outcome,
+    let screen = Screen::of_stdout();
+    if flags.watch {
+        return watch(flags, screen);
+    }
+    let seen = match see(&flags.run_dir) {
+        Ok(seen) => seen,
+        Err(text) => {
+            complain(&text);
+            return Outcome::Failed;
+        }
     };
-    if let Some(pod) = &flags.pod {
-        return describe(pod, file, flags);
-    }
     let now = crate::sys::now();
-    let rows: Vec<Row> = file.items.iter().map(|pod| row(pod, now.wall)).collect();
-    note_end(&mut file, now);
-    match flags.output {
-        Output::Table => print(&table(&file, &rows, now)),
-        Output::Json => print(&json(&file)),
-        Output::Name => print(&names(&file)),
+    if let Some(text) = seen.dead(now) {
+        complain(&text);
     }
-    let extra = &file.staticlet;
-    let well = rows.iter().all(|row| row.is_well)
-        && extra.refusals.is_empty()
-        && extra.docker.error.is_none()
-        && extra.archives.iter().all(|archive| archive.why.is_none());
-    if well { Outcome::Fine } else { Outcome::Bad }
+    match seen.told(flags, (screen, now)) {
+        Ok(told) => {
+            print(&told.text);
+            if told.is_well {
+                Outcome::Fine
+            } else {
+                Outcome::Bad
+            }
+        }
+        Err(fault) => fault.tell("status"),
+    }
 }
 
-/// What the agent published.
+/// What is to be printed.
+pub(super) struct Told {
+    pub(super) text: String,
+    /// Nothing is wrong with what is told.
+    pub(super) is_well: bool,
+}
+
+/// What was published, and whether who did it still runs.
+pub(super) struct Seen {
+    file: Published,
+    /// There is an agent.
+    pub(super) runs: bool,
+}
+
+/// Reads what is published.
 ///
 /// # Errors
-/// There is nothing that can be read, which has been told.
-fn published(run_dir: &str) -> Result<Published, Outcome> {
-    publish::read(&publish::path(run_dir)).map_err(|error| {
+/// The whole sentence, with what to do.
+pub(super) fn see(run_dir: &str) -> Result<Seen, String> {
+    let path = publish::path(run_dir);
+    let mut file = publish::read(&path).map_err(|error| {
         let hint = match error.kind() {
             Kind::Gone => "; no agent has run here since the boot, or it has another --run-dir",
             Kind::Refused => "; only root may read it",
             Kind::Conflict | Kind::Unavailable | Kind::Garbled | Kind::TooBig => "",
         };
-        complain(&format!("{error}{hint}"));
-        Outcome::Failed
-    })
+        format!("{error}{hint}")
+    })?;
+    let lock = Path::new(&file.staticlet.root_dir).join("agent.lock");
+    let runs = Lock::holder(&lock).is_some();
+    if !runs {
+        // What was being done died with it.
+        for pod in file.staticlet.pods.values_mut() {
+            pod.jobs.clear();
+        }
+    }
+    Ok(Seen { file, runs })
 }
 
-/// Says so when the agent does not run: what it was doing died with it.
-pub(super) fn note_end(file: &mut Published, now: Now) {
-    let lock = Path::new(&file.staticlet.root_dir).join("agent.lock");
-    if Lock::holder(&lock).is_some() {
-        return;
+impl Seen {
+    /// What to say of an agent that does not run.
+    pub(super) fn dead(&self, now: Now) -> Option<String> {
+        let written = Wall::parse(&self.file.staticlet.written);
+        let since = written.map_or(Duration::ZERO, |at| now.wall.since(at));
+        (!self.runs).then(|| {
+            format!(
+                "the agent is not running; this is what it published {} ago, or what has not changed since",
+                age(since)
+            )
+        })
     }
-    for pod in file.staticlet.pods.values_mut() {
-        pod.jobs.clear();
+
+    /// The state, as it is to be printed.
+    ///
+    /// # Errors
+    /// There is no such pod.
+    pub(super) fn told(
+        &self,
+        flags: &StatusFlags,
+        (screen, now): (Screen, Now),
+    ) -> Result<Told, Fault> {
+        if let Some(pod) = &flags.pod {
+            return describe(pod, &self.file, flags);
+        }
+        let text = match flags.output {
+            Output::Table => table(&self.file, &self.rows(now), (screen, now)),
+            Output::Json => json(&self.file),
+            Output::Name => names(&self.file),
+        };
+        Ok(Told {
+            text,
+            is_well: self.is_well(now),
+        })
     }
-    let written = Wall::parse(&file.staticlet.written);
-    let since = written.map_or(Duration::ZERO, |at| now.wall.since(at));
-    complain(&format!(
-        "the agent is not running; this is what it published {} ago, or what has not changed since",
-        age(since)
-    ));
+
+    fn rows(&self, now: Now) -> Vec<Row> {
+        let items = self.file.items.iter();
+        items.map(|pod| row(pod, now.wall)).collect()
+    }
+
+    fn is_well(&self, now: Now) -> bool {
+        let extra = &self.file.staticlet;
+        self.rows(now).iter().all(|row| row.is_well)
+            && extra.refusals.is_empty()
+            && extra.docker.error.is_none()
+            && extra.archives.iter().all(|archive| archive.why.is_none())
+    }
 }
 
 /// `namespace/name` of each pod.
@@ -92,9 +155,9 @@ fn json(file: &Published) -> String {
 }
 
 /// The table, and below it every reason why something is not as it should be.
-fn table(file: &Published, rows: &[Row], now: Now) -> String {
+fn table(file: &Published, rows: &[Row], (screen, now): (Screen, Now)) -> String {
     let extra = &file.staticlet;
-    let mut out = render(rows);
+    let mut out = render(rows, &|tone, word| screen.paint(tone, word));
     if rows.is_empty() {
         let text = if extra.complete {
             "no pods\n"
@@ -131,8 +194,12 @@ fn table(file: &Published, rows: &[Row], now: Now) -> String {
     lines.extend(strangers.map(|s| format!("left alone: {}: {}", s.name, s.why)));
     if !lines.is_empty() {
         out.push('\n');
-        out.push_str(&lines.join("\n"));
-        out.push('\n');
+        // What a container or a server said must not move the cursor or change a colour.
+        let plain = |c: char| if c.is_control() { ' ' } else { c };
+        for line in lines {
+            out.extend(line.chars().map(plain));
+            out.push('\n');
+        }
     }
     out
 }
@@ -150,7 +217,7 @@ pub(super) fn reason_text(reason: &Reason, now: Now) -> String {
         Some(_) => "; next attempt now".to_owned(),
         None => String::new(),
     };
-    let message = reason.message.trim().replace('\n', " ");
+    let message = reason.message.replace('\n', " ");
     format!("{}: {message}{next}", reason.reason)
 }
 

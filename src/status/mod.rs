@@ -24,4 +24,4 @@ pub use init::init_failed;
 pub use pod::{Case, pod_status};
 pub use reasons::{Reason, reasons};
 pub use restart::{Again, Restart};
-pub use table::{Row, age, render, row};
+pub use table::{Row, Tone, age, render, row};

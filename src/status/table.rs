@@ -17,6 +17,34 @@ pub struct Row {
     pub is_well: bool,
 }
 
+/// How a pod is, at a glance.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Tone {
+    /// As it should be.
+    Well,
+    /// On its way there, or on its way out.
+    Busy,
+    /// Something is wrong with it.
+    Ill,
+}
+
+impl Row {
+    /// How its pod is, by the word in the column STATUS.
+    pub fn tone(&self) -> Tone {
+        let [_, _, _, word, ..] = &self.cells;
+        // `Init:1/2` goes on, `Init:Error` does not.
+        let part = word.strip_prefix("Init:").unwrap_or(word);
+        let goes_on = part.starts_with(|c: char| c.is_ascii_digit()) && part.contains('/');
+        match part {
+            _ if self.is_well => Tone::Well,
+            "Running" | "NotReady" | "Pending" | "ContainerCreating" | "PodInitializing"
+            | "Terminating" => Tone::Busy,
+            _ if goes_on => Tone::Busy,
+            _ => Tone::Ill,
+        }
+    }
+}
+
 /// The names of the columns.
 const HEADER: [&str; 8] = [
     "NAMESPACE",
@@ -211,8 +239,9 @@ pub fn age(span: Duration) -> String {
     }
 }
 
-/// The table with its header, columns three blanks apart as kubectl sets them. Empty without rows.
-pub fn render(rows: &[Row]) -> String {
+/// The table with its header, columns three blanks apart as kubectl sets them; the word of a pod as `paint` makes it, with
+/// the blanks behind it. Empty without rows.
+pub fn render(rows: &[Row], paint: &dyn Fn(Tone, &str) -> String) -> String {
     if rows.is_empty() {
         return String::new();
     }
@@ -222,17 +251,20 @@ pub fn render(rows: &[Row]) -> String {
             *width = (*width).max(cell.chars().count());
         }
     }
-    let line = |cells: &[&str]| {
-        let padded = cells
-            .iter()
-            .zip(widths)
-            .map(|(cell, width)| format!("{cell:width$}   "));
-        padded.collect::<String>().trim_end().to_owned() + "\n"
+    let padded = |cells: [&str; 8]| {
+        let mut widths = widths.iter();
+        cells.map(|cell| {
+            let width = widths.next().copied().unwrap_or(0);
+            format!("{cell:width$}")
+        })
     };
-    let mut out = line(&HEADER);
+    let line = |cells: [String; 8]| cells.join("   ").trim_end().to_owned() + "\n";
+    let mut out = line(padded(HEADER));
     for row in rows {
-        let cells: Vec<&str> = row.cells.iter().map(String::as_str).collect();
-        out.push_str(&line(&cells));
+        let mut cells = padded(row.cells.each_ref().map(String::as_str));
+        let [_, _, _, word, ..] = &mut cells;
+        *word = paint(row.tone(), word);
+        out.push_str(&line(cells));
     }
     out
 }

@@ -4,7 +4,7 @@ use serde_json::json;
 use staticlet::pod::PodUid;
 use staticlet::publish::{Publisher, World as Told, path, read};
 use staticlet::state::{ContainerMemory, ContainerState, Crash, FailReason, Failure, Node};
-use staticlet::status::{Case, age, pod_status, reasons, render, row};
+use staticlet::status::{Case, Row, Tone, age, pod_status, reasons, render, row};
 use staticlet::sys::{Mono, Now};
 
 use crate::support::world::{
@@ -212,7 +212,35 @@ fn ages_are_printed_as_kubectl_does() {
     for (seconds, text) in rows {
         assert_eq!(age(std::time::Duration::from_secs(seconds)), text);
     }
-    assert_eq!(render(&[]), "");
+}
+
+#[test]
+fn a_word_is_painted_and_the_columns_stay() {
+    let of = |word: &str, is_well| Row {
+        cells: ["ns", "a", "1/1", word, "0", "1s", "<none>", "n"].map(str::to_owned),
+        is_well,
+    };
+    for (word, is_well, tone) in [
+        ("Running", true, Tone::Well),
+        ("Completed", true, Tone::Well),
+        ("Running", false, Tone::Busy),
+        ("Init:0/2", false, Tone::Busy),
+        ("Terminating", false, Tone::Busy),
+        ("Init:CrashLoopBackOff", false, Tone::Ill),
+        ("CrashLoopBackOff", false, Tone::Ill),
+        ("Init:ErrImagePull", false, Tone::Ill),
+    ] {
+        assert_eq!(of(word, is_well).tone(), tone, "{word}");
+    }
+    let mark = |tone: Tone, word: &str| format!("<{}>", format!("{tone:?} {word}").to_uppercase());
+    let rows = [of("Running", true), of("ErrImagePull", false)];
+    assert_eq!(
+        render(&rows, &mark),
+        "NAMESPACE   NAME   READY   STATUS         RESTARTS   AGE   IP       NODE\n\
+         ns          a      1/1     <WELL RUNNING     >   0          1s    <none>   n\n\
+         ns          a      1/1     <ILL ERRIMAGEPULL>   0          1s    <none>   n\n"
+    );
+    assert_eq!(render(&[], &mark), "");
 }
 
 #[test]

@@ -11,6 +11,7 @@ use crate::support::listener::Answer;
 
 mod logs;
 mod restart;
+mod status;
 mod wait;
 
 /// Directories of an agent that is not there, removed at the end.
@@ -43,7 +44,9 @@ impl Site {
         }
         let file =
             json!({"apiVersion": "v1", "kind": "PodList", "items": items, "staticlet": extra});
-        fs::write(self.0.join("run/pods.json"), file.to_string()).unwrap();
+        let (new, path) = (self.0.join("new"), self.0.join("run/pods.json"));
+        fs::write(&new, file.to_string()).unwrap();
+        fs::rename(new, path).unwrap();
     }
 
     /// As long as it is there an agent seems to run.
