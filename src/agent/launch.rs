@@ -2,13 +2,14 @@
 
 use crate::decide::{Action, Step, words};
 use crate::jobs::{PodRequest, ProbeRequest, PullRequest, Request};
-use crate::pod::{ContainerName, SpecHash, container_of};
+use crate::pod::{ContainerName, PodUid, SpecHash, container_of};
 use crate::state::{Desired, DockerFacts, JobKey, Node};
 
 /// What goes into [`crate::state::Event::JobStarted`].
 #[derive(Default)]
 pub(super) struct Started {
     pub(super) what: String,
+    pub(super) uid: Option<PodUid>,
     pub(super) wants: Option<SpecHash>,
     pub(super) starts: Vec<ContainerName>,
     pub(super) sandbox: bool,
@@ -60,6 +61,7 @@ pub(super) fn request(
             let pod = pod.filter(|_| steps.iter().any(Step::builds));
             let started = Started {
                 what: words(steps),
+                uid: Some(uid.clone()),
                 wants: pod.map(|pod| pod.hash.clone()),
                 starts: steps
                     .iter()

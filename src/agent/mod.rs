@@ -340,6 +340,7 @@ impl Agent {
         let result = self.jobs.start(job.clone(), request, now);
         let launch::Started {
             what,
+            uid,
             wants,
             starts,
             sandbox,
@@ -348,6 +349,7 @@ impl Agent {
             &Event::JobStarted {
                 job: job.clone(),
                 what,
+                uid,
                 wants,
                 starts,
                 sandbox,

@@ -2,20 +2,27 @@
 
 use std::collections::BTreeSet;
 
-use super::{Action, Out, Step, Why};
-use crate::pod::{ContainerName, PodKey};
-use crate::state::{ContainerId, ContainerState, Desired, JobKey, Memory, Observed, ObservedPod};
+use k8s_openapi::api::core::v1::PodSpec;
 
-/// Dead instances over one per container, and dead sandboxes but the newest, oldest first.
+use super::pod::is_worked_on;
+use super::{Action, Out, Step, Why};
+use crate::pod::{ContainerName, PodKey, container_of};
+use crate::state::{ContainerId, ContainerState, Desired, Memory, Observed, ObservedPod};
+
+/// Dead instances over one per container of the manifest, and dead sandboxes but the newest, oldest first.
 ///
-/// One dead instance stays for its exit code, its message and its log (kubelet `maxPerPodContainer` 1).
-pub(super) fn surplus(pod: &ObservedPod) -> Vec<ContainerId> {
+/// One dead instance stays for its exit code, its message and its log (kubelet `maxPerPodContainer` 1). There may be others
+/// where a manifest that fixes its UID was edited, and somebody removed the sandbox that told the versions apart.
+pub(super) fn surplus(pod: &ObservedPod, spec: Option<&PodSpec>) -> Vec<ContainerId> {
+    let is_named =
+        |name: &ContainerName| spec.is_some_and(|spec| container_of(spec, &name.0).is_some());
     let mut kept: BTreeSet<&ContainerName> = BTreeSet::new();
     let mut old: Vec<ContainerId> = Vec::new();
     for container in &pod.containers {
         match &container.state {
             ContainerState::Running { .. } => {}
-            ContainerState::Exited(_) if kept.insert(&container.name) => {}
+            ContainerState::Exited(_)
+                if is_named(&container.name) && kept.insert(&container.name) => {}
             ContainerState::Exited(_)
             | ContainerState::Created
             | ContainerState::Unknown { .. } => {
@@ -43,7 +50,8 @@ pub(super) fn orphans(desired: &Desired, observed: &Observed, memory: &Memory, o
         .map(|wanted| &wanted.pod.uid)
         .collect();
     for uid in &observed.dirs {
-        if wanted.contains(uid) || observed.pods.contains_key(uid) {
+        // A job that was just killed may have made a sandbox that is not seen yet.
+        if wanted.contains(uid) || observed.pods.contains_key(uid) || is_worked_on(memory, uid) {
             continue;
         }
         // No pod can have this key: its namespace is not a DNS label.
@@ -51,9 +59,6 @@ pub(super) fn orphans(desired: &Desired, observed: &Observed, memory: &Memory, o
             namespace: "(none)".to_owned(),
             name: uid.to_string(),
         };
-        if memory.jobs.contains_key(&JobKey::Pod(key.clone())) {
-            continue;
-        }
         out.actions.push(Action::Pod {
             key,
             uid: uid.clone(),

@@ -87,6 +87,21 @@ pub(super) fn plan<'a>(
     }
 }
 
+/// Whether an init container failed that is not started again, in whichever sandbox that was: the pod has failed, and a new
+/// sandbox does not mend it.
+pub(super) fn has_failed(spec: &PodSpec, there: &ObservedPod) -> bool {
+    let init = spec.init_containers.iter().flatten();
+    init.filter(|container| !is_sidecar(container)).any(|one| {
+        let mut instances = there.containers.iter();
+        let newest = instances.find(|instance| instance.name.0 == one.name);
+        let Some(ContainerState::Exited(exit)) = newest.map(|newest| &newest.state) else {
+            return false;
+        };
+        let again = Restart::of(Some(spec), Some(one)).after_init(exit.code, &exit.reason);
+        init_failed(exit.code, &exit.reason) && again == Again::No
+    })
+}
+
 /// The way from the last init container to the first.
 struct Walk<'a> {
     spec: &'a PodSpec,

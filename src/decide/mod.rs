@@ -85,6 +85,7 @@ pub fn decide(
                 wanted,
                 instances,
                 memory,
+                dirs: &observed.dirs,
                 now,
             },
             &mut out,

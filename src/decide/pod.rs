@@ -3,6 +3,7 @@
 //! In this order: leave a running job alone (or cancel it), take away every other version, then bring the wanted version
 //! to what it should be (`sync.rs`). The first that has work makes one job; the next look goes on from there.
 
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 use super::sync::Sync;
@@ -20,6 +21,8 @@ pub(super) struct Case<'a> {
     /// All versions that have containers.
     pub(super) instances: &'a [&'a ObservedPod],
     pub(super) memory: &'a Memory,
+    /// The pod directories that are there.
+    pub(super) dirs: &'a BTreeSet<PodUid>,
     pub(super) now: Now,
 }
 
@@ -33,10 +36,17 @@ pub(super) fn decide_pod(case: &Case, out: &mut Out) {
     {
         return;
     }
-    let known = case.memory.pods.get(case.key);
-    if known.is_some_and(|known| known.unseen) {
+    if case.memory.unseen.contains_key(case.key) {
         return;
     }
+    // Its directory is just being removed, as nobody wanted it before.
+    if case
+        .wanted
+        .is_some_and(|wanted| is_worked_on(case.memory, &wanted.uid))
+    {
+        return;
+    }
+    let known = case.memory.pods.get(case.key);
     if let Some(failure) = known.and_then(|known| known.failure.as_ref()) {
         let wait = failure.retry.since(case.now.mono);
         if !wait.is_zero() {
@@ -65,6 +75,13 @@ pub(super) fn decide_pod(case: &Case, out: &mut Out) {
         known: known.unwrap_or(&fresh),
     }
     .decide(out);
+}
+
+/// Whether a job works on the containers or the directory of this version of a pod, or has since the last look.
+pub(super) fn is_worked_on(memory: &Memory, uid: &PodUid) -> bool {
+    let mut jobs = memory.jobs.values().map(|running| &running.uid);
+    let mut ended = memory.unseen.values();
+    jobs.any(|of| of.as_ref() == Some(uid)) || ended.any(|of| of.as_ref() == Some(uid))
 }
 
 /// A job that works towards a version that is no longer wanted is killed; one that only takes away never is.
@@ -117,14 +134,15 @@ fn left(case: &Case, wanted: &ValidPod) -> Option<Duration> {
     active_left(wanted.pod.spec.as_ref(), there.copied(), known, case.now)
 }
 
-/// The UID tells versions apart; with a UID from the manifest it is the hash that the sandbox was made with.
+/// The UID tells versions apart; with a UID from the manifest it is the hash that the sandbox was made with. Where somebody
+/// removed that, nobody knows what such a pod is a version of.
 fn is_current(wanted: Option<&ValidPod>, instance: &ObservedPod) -> bool {
     wanted.is_some_and(|wanted| {
-        let made = instance
-            .sandboxes
-            .first()
-            .and_then(|sandbox| sandbox.hash.as_ref());
-        wanted.uid == instance.uid && made.is_none_or(|made| *made == wanted.hash)
+        let is_made_for = match instance.sandboxes.first() {
+            Some(newest) => newest.hash.as_ref().is_none_or(|made| *made == wanted.hash),
+            None => wanted.uid.0 == wanted.hash.0,
+        };
+        wanted.uid == instance.uid && is_made_for
     })
 }
 

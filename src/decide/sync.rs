@@ -17,7 +17,7 @@ use super::{Out, Step, Why, probes};
 use crate::pod::is_sidecar;
 use crate::pod::{ContainerName, ValidPod};
 use crate::state::{Container, ContainerId, ContainerState, ObservedPod, PodMemory};
-use crate::status::{Again, Restart, active_left, crash_wait};
+use crate::status::{Again, Restart, active_left, crash_wait, sandbox_wait};
 
 /// The wanted version and what there is of it.
 pub(super) struct Sync<'a> {
@@ -50,7 +50,7 @@ impl Sync<'_> {
                 .flatten()
                 .cloned()
                 .collect();
-            let old: Vec<_> = surplus(there)
+            let old: Vec<_> = surplus(there, self.spec())
                 .into_iter()
                 .filter(|id| !removed.contains(id))
                 .collect();
@@ -126,16 +126,15 @@ impl Sync<'_> {
                 .any(|c| c.state != ContainerState::Created)
         });
         let never = self.spec().and_then(|spec| spec.restart_policy.as_deref()) == Some("Never");
-        let finished = self
-            .containers()
-            .iter()
-            .all(|container| matches!(self.fate(container), Fate::Finished(_)));
+        let finished = self.containers().iter().all(|one| self.ends(one));
+        let failed = self.spec().zip(self.there);
+        let failed = failed.is_some_and(|(spec, there)| init::has_failed(spec, there));
         let mut steps = self.there.map(stop_running).unwrap_or_default();
-        if has_run && (finished || never) {
+        if has_run && (finished || never || failed) {
             let why = (!steps.is_empty()).then_some(Why::PodFinished);
             return (steps, why);
         }
-        if let Some(wait) = self.sandbox_wait() {
+        if let Some(wait) = sandbox_wait(self.known, self.case.now) {
             out.wait(wait, "sandbox back-off");
             return (Vec::new(), None);
         }
@@ -165,12 +164,23 @@ impl Sync<'_> {
         for container in self.containers() {
             match self.fate(container) {
                 Fate::Finished(_) => {}
+                // Its exit code is needed to say whether it runs again.
+                Fate::Keep(_) if self.ends(container) => {}
                 // It was stopped for the sandbox's sake: no back-off.
                 Fate::Keep(old) => self.start(container, Some(old), &mut steps, out),
                 Fate::Start(old) => self.start_in_turn(container, old, &mut steps, out),
             }
         }
         (steps, Some(fault))
+    }
+
+    /// Whether a container has ended for good, or would with its sandbox: one with `restartPolicy: Never` runs once.
+    fn ends(&self, container: &SpecContainer) -> bool {
+        match self.fate(container) {
+            Fate::Finished(_) => true,
+            Fate::Keep(_) => Restart::of(self.spec(), Some(container)).is_never(),
+            Fate::Start(_) => false,
+        }
     }
 
     /// The sandbox is well: each container by itself.
@@ -211,12 +221,17 @@ impl Sync<'_> {
             Ok(starts) => starts,
             Err(failed) => return (stop_running(there), Some(failed)),
         };
+        let before_all = steps.len();
         for (container, old) in starts {
             let before = steps.len();
             self.start_in_turn(container, old, &mut steps, out);
             if steps.len() > before {
                 why = why.or(Some(start_why(old)));
             }
+        }
+        // Somebody removed its directory; or a removal had come that far when the manifest came back.
+        if steps.len() > before_all && !self.case.dirs.contains(&self.wanted.uid) {
+            steps.insert(before_all, Step::Volumes);
         }
         // Last, as the others should not wait for their grace.
         let ill = self.replace_ill(there, &mut steps, out);
@@ -328,14 +343,6 @@ impl Sync<'_> {
             }
         }
         strays
-    }
-
-    fn sandbox_wait(&self) -> Option<Duration> {
-        let crash = self.known.sandbox?;
-        let since = self.case.now.mono.since(crash.started);
-        Duration::from_millis(crash.wait_ms)
-            .checked_sub(since)
-            .filter(|wait| !wait.is_zero())
     }
 }
 

@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use super::observed::ContainerId;
 use crate::apiserver::Credential;
-use crate::pod::{ContainerName, PodKey, SpecHash};
+use crate::pod::{ContainerName, PodKey, PodUid, SpecHash};
 
 /// Which job; at most one runs under one key.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -84,6 +84,8 @@ pub enum Event {
         job: JobKey,
         /// In a few words, for the flight recorder and `status`.
         what: String,
+        /// The pod whose containers and directory it works on; `None` for a job that touches neither.
+        uid: Option<PodUid>,
         /// The version of the pod that it works towards; `None` for a job that only takes away.
         wants: Option<SpecHash>,
         /// The containers that it will start, for the crash-loop back-off.

@@ -7,7 +7,7 @@ use super::event::{Event, FailReason, JobEnd, JobKey, Report};
 use super::memory::{
     ContainerMemory, Crash, Failure, Memory, PodMemory, Pull, PullWait, RunningJob,
 };
-use super::{ContainerState, Desired, Observed, Sandbox};
+use super::{Container, ContainerState, Desired, Observed, Sandbox};
 use crate::pod::{ContainerName, PodKey};
 use crate::sys::{Mono, Now};
 
@@ -35,6 +35,7 @@ impl Memory {
             Event::JobStarted {
                 job,
                 what,
+                uid,
                 wants,
                 starts,
                 sandbox,
@@ -42,6 +43,7 @@ impl Memory {
                 let running = RunningJob {
                     what: what.clone(),
                     since: now.mono,
+                    uid: uid.clone(),
                     wants: wants.clone(),
                     cancelled: false,
                     failed: false,
@@ -85,9 +87,7 @@ impl Memory {
     /// Takes in a look: what is there now is what counts, and dead containers are timed.
     pub fn saw(&mut self, desired: &Desired, observed: &Observed, now: Now) {
         self.wants(desired, observed, now);
-        for known in self.pods.values_mut() {
-            known.unseen = false;
-        }
+        self.unseen.clear();
         for pod in observed.pods.values() {
             let Some(known) = self
                 .pods
@@ -103,7 +103,9 @@ impl Memory {
             if let Some(seen) = sandboxes.filter_map(|sandbox| sandbox.seen).min() {
                 known.was_seen(seen, now);
             }
-            for container in &pod.containers {
+            // One that never ran is no restart: its number is used again.
+            let ran = |container: &&Container| container.state != ContainerState::Created;
+            for container in pod.containers.iter().filter(ran) {
                 let of = known.containers.entry(container.name.clone()).or_default();
                 of.attempt = of.attempt.max(Some(container.attempt));
             }
@@ -207,7 +209,12 @@ impl Memory {
     }
 
     fn job_ended(&mut self, job: &JobKey, end: &JobEnd, now: Mono) {
-        let said_why = self.jobs.remove(job).is_some_and(|running| running.failed);
+        let running = self.jobs.remove(job);
+        if let JobKey::Pod(key) = job {
+            let uid = running.as_ref().and_then(|running| running.uid.clone());
+            self.unseen.insert(key.clone(), uid);
+        }
+        let said_why = running.is_some_and(|running| running.failed);
         let message = match end {
             JobEnd::Done | JobEnd::Cancelled => None,
             JobEnd::Failed if said_why => None,
@@ -234,7 +241,6 @@ impl Memory {
                 let Some(pod) = self.pods.get_mut(key) else {
                     return;
                 };
-                pod.unseen = true;
                 if let Some(message) = message {
                     pod.failure = Some(next_failure(
                         pod.failure.take(),

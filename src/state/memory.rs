@@ -17,6 +17,9 @@ pub struct Memory {
     pub pods: BTreeMap<PodKey, PodMemory>,
     /// Jobs in flight.
     pub jobs: BTreeMap<JobKey, RunningJob>,
+    /// Pods whose job has ended since the last look: what was seen of them before is no ground for a decision. Not a part
+    /// of [`PodMemory`], as a manifest may go and come back in between.
+    pub unseen: BTreeMap<PodKey, Option<PodUid>>,
     /// What has to wait for image archives.
     pub held: Held,
     /// The lowest oom_score_adj that was found to work here.
@@ -42,8 +45,6 @@ pub struct PodMemory {
     pub containers: BTreeMap<ContainerName, ContainerMemory>,
     /// The pause between sandboxes that die one after the other.
     pub sandbox: Option<Crash>,
-    /// A job about it has ended since the last look: what was seen before is no ground for a decision.
-    pub unseen: bool,
     /// The newest remark of a job.
     pub note: Option<String>,
 }
@@ -59,7 +60,6 @@ impl PodMemory {
             failure: None,
             containers: BTreeMap::new(),
             sandbox: None,
-            unseen: false,
             note: None,
         }
     }
@@ -153,6 +153,8 @@ pub struct RunningJob {
     pub what: String,
     /// Since when.
     pub since: Mono,
+    /// The pod whose containers and directory it works on; `None` for a job that touches neither.
+    pub uid: Option<PodUid>,
     /// The version of the pod that it works towards; `None` for a job that only takes away.
     pub wants: Option<SpecHash>,
     /// It has been told to die.

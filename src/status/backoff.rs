@@ -1,8 +1,8 @@
-//! How long a container that exited has to wait; one rule for `decide` and for the words `status` shows.
+//! How long a container that exited, or a sandbox, has to wait; one rule for `decide` and for the words `status` shows.
 
 use std::time::Duration;
 
-use crate::state::{ContainerMemory, Exit};
+use crate::state::{ContainerMemory, Exit, PodMemory};
 use crate::sys::Now;
 
 /// The kubelet forgets a back-off this long after the last start (twice its maximum of 300 s).
@@ -30,4 +30,12 @@ pub fn crash_wait(memory: &ContainerMemory, exit: &Exit, now: Now) -> Option<Dur
     let rest = Duration::from_millis(crash.wait_ms).checked_sub(dead)?;
     let forget = FORGET.checked_sub(now.mono.since(crash.started))?;
     Some(rest.min(forget)).filter(|rest| !rest.is_zero())
+}
+
+/// The rest of the pause between sandboxes that end one after the other; `None` when the next one may be made now.
+pub fn sandbox_wait(memory: &PodMemory, now: Now) -> Option<Duration> {
+    let crash = memory.sandbox?;
+    let since = now.mono.since(crash.started);
+    let rest = Duration::from_millis(crash.wait_ms).checked_sub(since)?;
+    Some(rest).filter(|rest| !rest.is_zero())
 }

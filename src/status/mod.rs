@@ -18,7 +18,7 @@ mod reasons;
 mod restart;
 mod table;
 
-pub use backoff::crash_wait;
+pub use backoff::{crash_wait, sandbox_wait};
 pub use deadline::active_left;
 pub use init::init_failed;
 pub use pod::{Case, pod_status};

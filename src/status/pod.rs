@@ -50,7 +50,7 @@ impl<'a> Case<'a> {
     }
 
     /// The pod has one running sandbox with an address: nothing has to be made before containers can start.
-    fn has_sandbox(&self) -> bool {
+    pub(super) fn has_sandbox(&self) -> bool {
         let sandboxes = self.there.map_or(&[][..], |there| &there.sandboxes);
         let runs = |state: &ContainerState| matches!(state, ContainerState::Running { .. });
         let running = sandboxes.iter().filter(|s| runs(&s.state)).count();

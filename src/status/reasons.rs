@@ -2,13 +2,18 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::backoff::crash_wait;
-use super::init::{Part, init_containers};
+use super::backoff::{crash_wait, sandbox_wait};
+use super::containers::container_statuses;
+use super::init::{Part, init_containers, init_failed};
+use super::phase::phase;
 use super::pod::{Case, OVER, OVER_MESSAGE};
 use super::restart::Restart;
 use crate::pod::ContainerName;
 use crate::state::{Container, ContainerMemory, ContainerState, Exit, FailReason, Failure, Pull};
 use crate::sys::Mono;
+
+/// The kubelet's word for it in events (kubelet `events/event.go`).
+const SANDBOX_CHANGED: &str = "SandboxChanged";
 
 /// One thing that keeps a pod from running.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -43,6 +48,7 @@ pub fn reasons(case: &Case<'_>) -> Vec<Reason> {
     if let Some(failure) = case.memory.and_then(|memory| memory.failure.as_ref()) {
         out.push(of_failure(None, failure));
     }
+    out.extend(of_sandbox(case));
     let init = init_containers(Some(spec)).iter();
     let init = init.map(|container| (container, Part::of_init(container)));
     let regular = spec.containers.iter().map(|c| (c, Part::Regular));
@@ -59,6 +65,26 @@ pub fn reasons(case: &Case<'_>) -> Vec<Reason> {
         out.extend(of_container(case, &name, (newest, &memory), (rule, part)));
     }
     out
+}
+
+/// The sandbox ended, and so did others before it: the next one waits.
+fn of_sandbox(case: &Case<'_>) -> Option<Reason> {
+    let wait = sandbox_wait(case.memory?, case.now)?;
+    if case.has_sandbox() {
+        return None;
+    }
+    let [init, statuses] = container_statuses(case);
+    if phase(case.spec(), &init, &statuses).is_terminal() {
+        return None;
+    }
+    // In whole seconds, so that the same wait reads the same at each look.
+    let at = case.now.mono.after(wait).0.div_ceil(1000) * 1000;
+    Some(Reason {
+        container: None,
+        reason: SANDBOX_CHANGED.to_owned(),
+        message: "the pod's sandbox ended several times in a row".to_owned(),
+        next_attempt: Some(Mono(at)),
+    })
 }
 
 fn of_container(
@@ -86,7 +112,10 @@ fn of_container(
         }
         Some(ContainerState::Created) | None => None,
     };
-    if let Some(exit) = exit.filter(|exit| !part.is_restarted(rule, exit.code, &exit.reason)) {
+    // One that has done its part runs again in a new sandbox: there may be a reason why it cannot.
+    let is_done = |exit: &Exit| part == Part::Init && !init_failed(exit.code, &exit.reason);
+    let over = exit.filter(|exit| !part.is_restarted(rule, exit.code, &exit.reason));
+    if let Some(exit) = over.filter(|exit| !is_done(exit)) {
         let policy = rule.policy();
         let text = format!(
             "{}, not started again (restartPolicy {policy})",
@@ -94,12 +123,16 @@ fn of_container(
         );
         return (exit.code != 0).then(|| reason(&exit.reason, text, None));
     }
-    if let Some((exit, wait)) =
-        exit.and_then(|exit| Some((exit, crash_wait(memory, exit, case.now)?)))
+    if let Some((exit, wait)) = exit
+        .filter(|exit| !is_done(exit))
+        .and_then(|exit| Some((exit, crash_wait(memory, exit, case.now)?)))
     {
         // In whole seconds of the clock, so that the same wait reads the same at each look.
         let at = case.now.mono.after(wait).0.div_ceil(1000) * 1000;
-        return Some(reason("CrashLoopBackOff", ended(exit), Some(Mono(at))));
+        // One that could not be run waits for both.
+        let retry = memory.failure.as_ref().map(|failure| failure.retry);
+        let at = Some(Mono(at)).max(retry);
+        return Some(reason("CrashLoopBackOff", ended(exit), at));
     }
     if let Some(failure) = &memory.failure {
         return Some(of_failure(Some(name.0.clone()), failure));

@@ -108,6 +108,16 @@ fn the_words_are_those_of_a_kubelet() {
     let said = "Succeeded PodCompleted | 0/2 Completed 0 | ";
     assert_eq!(words(&limited(6), at(9)), said, "in time");
     let mut world = healthy();
+    world.there("v1").sandboxes[0].state = exited(0, at(5));
+    let crash = Crash {
+        wait_ms: 20_000,
+        started: at(4).mono,
+    };
+    world.memory.pods.get_mut(&key()).unwrap().sandbox = Some(crash);
+    let said = "Running True | 2/2 Running 0 | SandboxChanged";
+    assert_eq!(words(&world, at(5)), said, "its sandboxes end");
+    assert_eq!(words(&world, at(25)), "Running True | 2/2 Running 0 | ");
+    let mut world = healthy();
     world.there("v1").containers[0].starting = true;
     let said = "Pending ContainersNotReady | 1/2 ContainerCreating 0 | ";
     assert_eq!(words(&world, at(6)), said, "its postStart hook goes on");

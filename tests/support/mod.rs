@@ -3,10 +3,10 @@
 
 pub mod apiserver;
 pub mod bare;
+pub mod dice;
 pub mod listener;
 pub mod scratch;
 pub mod source;
 pub mod tls;
-pub mod toy;
 pub mod web;
 pub mod world;

@@ -92,6 +92,15 @@ pub(super) fn rows() -> Vec<Row> {
             )],
         ),
         row(
+            "a dead container that the manifest does not name is removed",
+            |w| {
+                let there = w.there("v1");
+                let old = container("v1", "old", 0, exited(0, at(9)));
+                there.containers.push(old);
+            },
+            vec![act("v1", Why::Surplus, vec![remove(&["v1-old-0"])])],
+        ),
+        row(
             "of the dead instances of a container the newest is kept",
             |w| {
                 for attempt in [1, 0] {

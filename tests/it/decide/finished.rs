@@ -31,6 +31,7 @@ pub(super) fn rows() -> Vec<Row> {
         let started = Event::JobStarted {
             job: JobKey::Pod(key()),
             what: "start".into(),
+            uid: None,
             wants: Some(SpecHash("v1".into())),
             starts: vec![],
             sandbox: false,

@@ -187,6 +187,18 @@ fn failures() -> Vec<Row> {
         ),
         row_in(
             world("Always"),
+            "also when it failed for good by its own policy, in a sandbox that is gone",
+            |w| {
+                fails(w, 3);
+                let init = json!([{"name": "one", "image": "busybox:1", "restartPolicy": "Never"}]);
+                let patch = json!({"initContainers": init, "restartPolicy": "Always"});
+                want(&mut w.desired, pod("v1", &["app"], patch));
+                w.there("v1").sandboxes[0] = sandbox("v1", 0, exited(0, at(99)));
+            },
+            vec![],
+        ),
+        row_in(
+            world("Always"),
             "one that keeps failing waits",
             |w| {
                 fails(w, 3);

@@ -1,6 +1,19 @@
 //! What a job under way means for its pod.
 
+use staticlet::pod::PodKey;
+
 use super::*;
+
+fn works_on(uid: &str, key: PodKey) -> Event {
+    Event::JobStarted {
+        job: JobKey::Pod(key),
+        what: "clean up".into(),
+        uid: Some(PodUid(uid.into())),
+        wants: None,
+        starts: vec![],
+        sandbox: false,
+    }
+}
 
 pub(super) fn rows() -> Vec<Row> {
     let busy = |wants: Option<&str>| {
@@ -9,6 +22,7 @@ pub(super) fn rows() -> Vec<Row> {
         let started = Event::JobStarted {
             job: JobKey::Pod(key()),
             what: "start".into(),
+            uid: None,
             wants: wants.map(|text| SpecHash(text.into())),
             starts: vec![],
             sandbox: false,
@@ -60,6 +74,26 @@ pub(super) fn rows() -> Vec<Row> {
             busy(None),
             "a job that takes away is never cancelled",
             |w| w.desired.pods.clear(),
+            vec![],
+        ),
+        row(
+            "the directory of a version that a job was killed over stays until the next look",
+            |w| {
+                w.observed.dirs.insert(PodUid("v0".into()));
+                w.memory.fold(&works_on("v0", key()), CRASH_MAX, at(99));
+            },
+            vec![],
+        ),
+        row(
+            "a pod is not started while its directory is being removed",
+            |w| {
+                w.observed.pods.clear();
+                let none = PodKey {
+                    namespace: "(none)".into(),
+                    name: "v1".into(),
+                };
+                w.memory.fold(&works_on("v1", none), CRASH_MAX, at(99));
+            },
             vec![],
         ),
     ]

@@ -68,6 +68,21 @@ pub(super) fn rows() -> Vec<Row> {
             vec![act("v1", Why::SpecChanged, everything_goes("v1"))],
         ),
         row(
+            "remains of a pod with a UID of its manifest's own tell no version without a sandbox",
+            |w| {
+                let mut edited = pod("v1", &["app"], json!({}));
+                edited.hash = SpecHash("other".into());
+                want(&mut w.desired, edited);
+                w.there("v1").sandboxes.clear();
+                w.there("v1").containers = vec![container("v1", "app", 0, exited(0, at(9)))];
+            },
+            vec![act(
+                "v1",
+                Why::SpecChanged,
+                vec![remove(&["v1-app-0"]), Step::Cleanup],
+            )],
+        ),
+        row(
             "a directory of no pod is removed",
             |w| {
                 w.observed.dirs.insert(PodUid("gone".into()));

@@ -25,6 +25,7 @@ fn begin(world: &mut World, kind: ProbeKind, second: u64) {
     let started = Event::JobStarted {
         job: job(kind),
         what: "probe".into(),
+        uid: None,
         wants: None,
         starts: vec![],
         sandbox: false,
@@ -380,6 +381,7 @@ fn probes_go_on_while_the_pod_has_a_job() {
     let started = Event::JobStarted {
         job: JobKey::Pod(key()),
         what: "start".into(),
+        uid: None,
         wants: Some(SpecHash("v1".into())),
         starts: vec![],
         sandbox: false,

@@ -23,6 +23,26 @@ pub(super) fn rows() -> Vec<Row> {
             again(Why::SandboxDead),
         ),
         row(
+            "a container that runs once, by its own policy, is not run again for the sake of the sandbox",
+            |w| {
+                let policy = json!({"containers": [
+                    {"name": "app", "image": "busybox:1", "imagePullPolicy": "IfNotPresent", "restartPolicy": "Never"},
+                    {"name": "side", "image": "busybox:1", "imagePullPolicy": "IfNotPresent"}]});
+                want(&mut w.desired, pod("v1", &[], policy));
+                w.there("v1").sandboxes[0].state = exited(0, at(99));
+            },
+            vec![act(
+                "v1",
+                Why::SandboxDead,
+                vec![
+                    stop(&[("v1-app-0", "app", 30), ("v1-side-0", "side", 30)]),
+                    Step::Volumes,
+                    Step::Sandbox { attempt: 1 },
+                    start("side", 1),
+                ],
+            )],
+        ),
+        row(
             "a sandbox that never ran gives its name to the next",
             |w| {
                 w.there("v1").containers.clear();
@@ -113,6 +133,18 @@ pub(super) fn rows() -> Vec<Row> {
             vec![],
         )
         .wakes(1_000, "sandbox back-off"),
+        row(
+            "a pod whose directory was removed gets it back before a container starts",
+            |w| {
+                w.observed.dirs.clear();
+                w.newest("v1", container("v1", "app", 0, exited(1, at(99))));
+            },
+            vec![act(
+                "v1",
+                Why::ContainerExited { code: 1 },
+                vec![Step::Volumes, start("app", 1)],
+            )],
+        ),
         row(
             "an old dead sandbox is removed",
             |w| {

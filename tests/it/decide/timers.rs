@@ -32,6 +32,7 @@ fn the_back_off_of_a_crash_loop_is_the_kubelets() {
         let started = Event::JobStarted {
             job: JobKey::Pod(key()),
             what: String::new(),
+            uid: None,
             wants: None,
             starts: vec![name("app")],
             sandbox: false,
@@ -88,6 +89,7 @@ fn a_failed_pull_is_tried_again_after_10_s_doubling_to_300() {
         let started = Event::JobStarted {
             job: job.clone(),
             what: String::new(),
+            uid: None,
             wants: None,
             starts: vec![],
             sandbox: false,

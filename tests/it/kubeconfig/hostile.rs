@@ -7,8 +7,8 @@ use serde_json::json;
 use staticlet::apiserver::{Access, Api, read as kubeconfig};
 
 use super::{SECRET, base, dir, read_text, with_cluster, with_user};
+use crate::support::dice::Dice;
 use crate::support::tls::fixture;
-use crate::support::toy::Dice;
 
 #[test]
 fn no_secret_is_told() {
@@ -96,7 +96,7 @@ fn no_truncation_or_mutation_is_a_panic() {
     let mut with_exec = base();
     with_exec["users"][0]["user"] = json!({ "exec": exec });
     let with_exec = with_exec.to_string();
-    let mut dice = Dice(7);
+    let mut dice = Dice::new(7);
     let mut below = |n: usize| dice.below(n as u64) as usize;
     for text in [yaml.as_str(), json.as_str(), with_exec.as_str()] {
         for end in 0..text.len() {
