@@ -217,7 +217,7 @@ pub(super) fn reason_text(reason: &Reason, now: Now) -> String {
         Some(_) => "; next attempt now".to_owned(),
         None => String::new(),
     };
-    let message = reason.message.replace('\n', " ");
+    let message = reason.message.trim().replace('\n', " ");
     format!("{}: {message}{next}", reason.reason)
 }
 
