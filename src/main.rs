@@ -10,6 +10,7 @@ fn main() -> ExitCode {
         Ok(Command::Run(flags)) => commands::run(&flags),
         Ok(Command::Config(flags, output)) => commands::config(&flags, output),
         Ok(Command::Plan(flags, output)) => commands::plan(&flags, output),
+        Ok(Command::Doctor(flags, output)) => commands::doctor(&flags, output),
         Ok(Command::Status(flags)) => commands::status(&flags),
         Ok(Command::Logs(flags)) => commands::logs(&flags),
         Ok(Command::Wait(flags)) => commands::wait(&flags),

@@ -30,6 +30,8 @@ pub enum Command {
     Config(RunFlags, Output),
     /// Print what these flags would change; the manifest path is the one to plan for.
     Plan(RunFlags, Output),
+    /// Look for what would keep an agent with these flags from its work.
+    Doctor(RunFlags, Output),
     /// Print the state of the pods.
     Status(StatusFlags),
     /// Print a container's log.

@@ -23,6 +23,14 @@ pub(super) fn config(args: Vec<OsString>) -> Result<Command, Vec<String>> {
     })
 }
 
+/// The same, for another command.
+pub(super) fn doctor(args: Vec<OsString>) -> Result<Command, Vec<String>> {
+    Ok(match read(args, command("doctor"))? {
+        Ok(typed) => Command::Doctor(typed.flags, typed.output),
+        Err(other) => other,
+    })
+}
+
 /// The agent's flags, `-o`, and the path that takes the place of the manifest path.
 pub(super) fn plan(args: Vec<OsString>) -> Result<Command, Vec<String>> {
     let mut typed = match read(args, command("plan"))? {

@@ -148,6 +148,16 @@ agent has. Needs dockerd. The manifest URL is not asked: the last good answer co
         read: Read::Agent(run::plan),
     },
     Words {
+        name: "doctor",
+        takes: "[FLAG...]",
+        what: "look for what would keep pods from running on this machine",
+        more: "One line for each thing: ok, warn or bad, what it is, and what to do. Takes every flag of the agent (see staticlet \
+--help); give it those that the agent has. Changes nothing. Exit code 1: something is bad.",
+        flags: &[&Flag::new("output", "text|json", "how to print it").letter('o')],
+        example: "staticlet doctor --config=/etc/staticlet/config.yaml",
+        read: Read::Agent(run::doctor),
+    },
+    Words {
         name: "status",
         takes: "[POD]",
         what: "show the pods; exit code 0: all are well",

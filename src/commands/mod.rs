@@ -6,6 +6,7 @@ mod changed;
 mod check;
 mod config;
 mod describe;
+mod doctor;
 mod fields;
 mod find;
 pub mod job;
@@ -24,6 +25,7 @@ mod watch;
 
 pub use check::check;
 pub use config::config;
+pub use doctor::doctor;
 pub use fields::fields;
 pub use logs::logs;
 pub use plan::plan;

@@ -48,6 +48,7 @@ mod watch;
 
 pub use mirror::MirrorRequest;
 pub use pause_image::program_digest;
+pub use ports::port_owner;
 pub use reclaim::ReclaimRequest;
 pub use request::{HookRequest, PodRequest, ProbeRequest, PullRequest, Request};
 pub use run::{Outcome, run};

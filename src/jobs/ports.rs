@@ -1,6 +1,7 @@
 //! Who has the port that a pod wants.
 
 use std::collections::BTreeMap;
+use std::net::IpAddr;
 use std::path::Path;
 
 use crate::docker::{Docker, wire};
@@ -19,15 +20,25 @@ pub(super) fn explain(docker: &Docker, bindings: &Bindings, said: &str) -> Strin
         return said.to_owned();
     };
     let protocol = protocol(bindings, port);
-    let owner = owner(port, protocol).map(|(program, pid)| match behind(docker, pid, &program) {
-        Some(container) => format!(" by {container}"),
-        None => format!(" by {program} (pid {pid})"),
-    });
+    let owner = port_owner(docker, (port, protocol, None));
     format!(
         "port {port}/{} is taken{}: {said}",
         protocol.to_uppercase(),
-        owner.unwrap_or_default()
+        owner.map_or(String::new(), |owner| format!(" by {owner}"))
     )
+}
+
+/// Who listens on a port of the machine: a container or a program. The port, `tcp` or `udp`, and the address that
+/// somebody else wants to listen on, where only who is in its way is of interest. `None`: nobody, or it cannot be told.
+pub fn port_owner(
+    docker: &Docker,
+    (port, protocol, ip): (u16, &str, Option<IpAddr>),
+) -> Option<String> {
+    let (program, pid) = owner(port, protocol, ip)?;
+    Some(match behind(docker, pid, &program) {
+        Some(container) => container,
+        None => format!("{program} (pid {pid})"),
+    })
 }
 
 /// The port in dockerd's words: `Bind for 0.0.0.0:80 failed: ...`, `listen tcp4 0.0.0.0:80: bind: ...`.
@@ -53,7 +64,7 @@ fn protocol(bindings: &Bindings, port: u16) -> &str {
 }
 
 /// The program that listens on a port, with its process id.
-fn owner(port: u16, protocol: &str) -> Option<(String, u32)> {
+fn owner(port: u16, protocol: &str, ip: Option<IpAddr>) -> Option<(String, u32)> {
     let inodes: Vec<u64> = [
         format!("/proc/net/{protocol}"),
         format!("/proc/net/{protocol}6"),
@@ -61,7 +72,7 @@ fn owner(port: u16, protocol: &str) -> Option<(String, u32)> {
     .iter()
     .filter_map(|path| std::fs::read(path).ok())
     .filter(|bytes| bytes.len() <= TABLE_BYTES_MAX)
-    .flat_map(|bytes| listeners(&String::from_utf8_lossy(&bytes), port))
+    .flat_map(|bytes| listeners(&String::from_utf8_lossy(&bytes), port, ip))
     .collect();
     let targets: Vec<String> = inodes
         .iter()
@@ -89,8 +100,9 @@ fn owner(port: u16, protocol: &str) -> Option<(String, u32)> {
     None
 }
 
-/// The inodes of the sockets that wait on a port, from a table of /proc/net. State 0A listens; UDP has 07 only.
-pub(super) fn listeners(table: &str, port: u16) -> Vec<u64> {
+/// The inodes of the sockets that wait on a port, from a table of /proc/net. State 0A listens; UDP has 07 only. With an
+/// address only those that are in the way of it.
+fn listeners(table: &str, port: u16, ip: Option<IpAddr>) -> Vec<u64> {
     let mark = format!(":{port:04X}");
     table
         .lines()
@@ -99,9 +111,35 @@ pub(super) fn listeners(table: &str, port: u16) -> Vec<u64> {
             let mut words = line.split_whitespace().skip(1);
             let (local, state) = (words.next()?, words.nth(1)?);
             let waits = local.ends_with(&mark) && matches!(state, "0A" | "07");
+            let waits = waits && is_in_way(local.strip_suffix(&mark)?, ip);
             waits.then(|| words.nth(5)?.parse().ok()).flatten()
         })
         .collect()
+}
+
+/// Whether a socket at this address, in the kernel's hex, takes a port away from another one. One of them for all
+/// addresses does; of two families none is known to.
+fn is_in_way(hex: &str, ip: Option<IpAddr>) -> bool {
+    let word = |at: usize| {
+        Some(
+            u32::from_str_radix(hex.get(at..at + 8)?, 16)
+                .ok()?
+                .to_le_bytes(),
+        )
+    };
+    let local: Option<IpAddr> = match hex.len() {
+        8 => word(0).map(IpAddr::from),
+        32 => {
+            let words: Option<Vec<[u8; 4]>> = [0, 8, 16, 24].into_iter().map(word).collect();
+            let bytes: Option<[u8; 16]> = words.and_then(|words| words.concat().try_into().ok());
+            bytes.map(|bytes| IpAddr::from(bytes).to_canonical())
+        }
+        _ => None,
+    };
+    match (local, ip) {
+        (Some(local), Some(ip)) => local == ip || local.is_unspecified() || ip.is_unspecified(),
+        (None, _) | (_, None) => true,
+    }
 }
 
 /// When the program is dockerd's proxy: the container behind it, by name as far as it has our labels.
@@ -157,7 +195,24 @@ mod tests {
         let table = "  sl  local_address rem_address   st tx_queue rx_queue tr tm->when retrnsmt   uid  timeout inode\n\
              0: 00000000:0050 00000000:0000 0A 00000000:00000000 00:00000000 00000000     0        0 4711 1 0\n\
              1: 0100007F:0050 0100007F:D431 01 00000000:00000000 00:00000000 00000000     0        0 4712 1 0\n";
-        assert_eq!(listeners(table, 80), [4711]);
-        assert!(listeners(table, 81).is_empty());
+        assert_eq!(listeners(table, 80, None), [4711]);
+        assert!(listeners(table, 81, None).is_empty());
+    }
+
+    #[test]
+    fn addresses_in_the_way() {
+        let rows = [
+            ("00000000", "127.0.0.1", true),
+            ("0100007F", "127.0.0.1", true),
+            ("0100007F", "127.0.0.2", false),
+            ("0100007F", "0.0.0.0", true),
+            ("00000000000000000000000000000000", "10.0.0.1", true),
+            ("0000000000000000FFFF00000100007F", "127.0.0.1", true),
+            ("00000000000000000000000001000000", "::1", true),
+            ("00000000000000000000000001000000", "10.0.0.1", false),
+        ];
+        for (hex, ip, wanted) in rows {
+            assert_eq!(is_in_way(hex, ip.parse().ok()), wanted, "{hex} {ip}");
+        }
     }
 }

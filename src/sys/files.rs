@@ -130,6 +130,12 @@ pub fn disk_room(path: &str) -> Option<(u64, u64)> {
     Some((bytes(disk.blocks()), bytes(disk.blocks_available())))
 }
 
+/// The files that a file system can have: in all, and left; `None` where that cannot be told or has no limit.
+pub fn disk_files(path: &str) -> Option<(u64, u64)> {
+    let disk = nix::sys::statvfs::statvfs(path).ok()?;
+    (disk.files() > 0).then(|| (disk.files(), disk.files_available()))
+}
+
 /// Makes a directory with its parents; one that is there keeps its mode.
 ///
 /// # Errors

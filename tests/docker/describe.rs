@@ -39,3 +39,52 @@ fn a_pod_with_trouble_is_described() {
         code == 1 && missing.is_empty()
     });
 }
+
+#[test]
+#[ignore = "needs dockerd"]
+fn the_doctor_finds_docker_and_takes_no_port_of_a_running_pod_for_taken() {
+    let agent = Agent::started("doctor");
+    let text = |name: &str| {
+        let port = "ports: [{containerPort: 80, hostPort: 28493}]";
+        format!(
+            "apiVersion: v1\nkind: Pod\nmetadata: {{name: {name}}}\nspec:\n  terminationGracePeriodSeconds: 2\n  containers:\n  \
+             - {{name: c, image: 'busybox:1', imagePullPolicy: Never, command: [sleep, '100000'], {port}}}\n"
+        )
+    };
+    agent.put("one.yaml", &text("one"));
+    agent.wait_running("one", "c");
+    let asked = || {
+        let node = format!("--hostname-override={}", agent.node);
+        let root = format!("--root-dir={}/root", agent.base.display());
+        let path = format!("--pod-manifest-path={}/manifests", agent.base.display());
+        agent.typed(&["doctor", &node, &root, &path]).0
+    };
+    let text_of_one = asked();
+    for line in [
+        "ok: docker: ",
+        "ok: cgroup: version ",
+        "ok: docker disk: ",
+        "ok: agent: ",
+        "ok: manifests: 1 pods ",
+    ] {
+        assert!(
+            text_of_one.contains(line),
+            "{line:?} is not in\n{text_of_one}"
+        );
+    }
+    assert!(
+        text_of_one.contains("ok: ports: 1 of the machine"),
+        "{text_of_one}"
+    );
+    agent.put("two.yaml", &text("two"));
+    let all = asked();
+    let taken = format!(
+        "28493/TCP is wanted by default/two-{n} and taken by container k8s_POD_one-{n}_default_",
+        n = agent.node
+    );
+    assert!(all.contains(&taken), "{all}");
+    assert!(
+        !all.contains(&format!("one-{} and taken", agent.node)),
+        "{all}"
+    );
+}

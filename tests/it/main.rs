@@ -21,6 +21,7 @@ mod config;
 mod converge;
 mod decide;
 mod describe;
+mod doctor;
 mod golden;
 mod grpc;
 mod identity;
