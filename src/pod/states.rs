@@ -170,7 +170,11 @@ const REFUSED: &[(&str, &str, &str)] = &[
         CLUSTER,
         "",
     ),
-    ("spec.volumes[].image", LATER, ""),
+    (
+        "spec.volumes[].image",
+        "Docker below 28, and without the containerd image store, mounts no images; let an init container of that image copy its files into an emptyDir",
+        "",
+    ),
     ("spec.containers[].envFrom[]", CLUSTER, ""),
     (
         "spec.containers[].env[].valueFrom.configMapKeyRef",
@@ -200,9 +204,4 @@ const REFUSED: &[(&str, &str, &str)] = &[
         "{}",
     ),
     ("spec.containers[].volumeDevices[]", CLUSTER, ""),
-    (
-        "spec.containers[].volumeMounts[].recursiveReadOnly",
-        LATER,
-        "Disabled",
-    ),
 ];

@@ -155,4 +155,6 @@ pub struct DockerFacts {
     pub cpus: u32,
     /// The lowest oom_score_adj that this dockerd may give; `None`: any.
     pub oom_floor: Option<i32>,
+    /// A read-only mount can be one with all that is mounted below.
+    pub recursive_read_only: bool,
 }

@@ -233,11 +233,22 @@ impl One<'_> {
                 name: mount.name.clone(),
                 mount_path: mount.mount_path.clone(),
                 read_only,
-                recursive_read_only: read_only.map(|_| "Disabled".to_owned()),
+                recursive_read_only: read_only.and_then(|_| self.recursive(mount)),
                 ..VolumeMountStatus::default()
             }
         };
         Some(mounts.iter().map(status).collect())
+    }
+
+    /// What came of the wish for mounts that are read-only with all below them. A container that has to have them is not
+    /// made without; what the runtime did where it was possible is not known.
+    fn recursive(&self, mount: &api::VolumeMount) -> Option<String> {
+        let wish = mount.recursive_read_only.as_deref();
+        match wish.filter(|_| !self.instances.is_empty()) {
+            Some("Enabled") => Some("Enabled".to_owned()),
+            Some("IfPossible") => None,
+            Some(_) | None => Some("Disabled".to_owned()),
+        }
     }
 
     fn state_of(&self, container: &Container) -> api::ContainerState {

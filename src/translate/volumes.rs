@@ -332,6 +332,36 @@ pub(super) fn source(
     })
 }
 
+/// What becomes of the mounts below a volume that is mounted read-only.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Below {
+    AsTheyAre,
+    /// Docker does what it can.
+    ReadOnlyIfPossible,
+    ReadOnly,
+}
+
+impl Below {
+    /// Source: kubelet 1.36 `kubelet_pods.go` resolveRecursiveReadOnly.
+    fn of(input: &ContainerInput<'_>, mount: &VolumeMount, place: &str) -> Result<Below, Problem> {
+        let can = input.docker.recursive_read_only;
+        match mount.recursive_read_only.as_deref() {
+            Some("Enabled") if can => Ok(Below::ReadOnly),
+            Some("Enabled") => {
+                let text = format!(
+                    "failed to resolve recursive read-only mode: volume {:?} requested recursive read-only mode, but it is not supported by the runtime",
+                    mount.name
+                );
+                let hint =
+                    "use IfPossible; or Docker 25 with runc 1.1 on Linux 5.12, or later ones";
+                Err(Problem::new(format!("{place}.recursiveReadOnly"), text).hint(hint))
+            }
+            Some("IfPossible") if can => Ok(Below::ReadOnlyIfPossible),
+            Some(_) | None => Ok(Below::AsTheyAre),
+        }
+    }
+}
+
 fn mount_of(
     input: &ContainerInput<'_>,
     (at, mount): (usize, &VolumeMount),
@@ -349,6 +379,7 @@ fn mount_of(
         Some(_) | None => "",
     };
     let read_only = mount.read_only == Some(true) || matches!(kind, Kind::Files(_));
+    let below = Below::of(input, mount, place)?;
     let target = &mount.mount_path;
     Ok(wire::Mount {
         kind: "bind".into(),
@@ -362,7 +393,8 @@ fn mount_of(
         bind_options: (read_only || !propagation.is_empty()).then(|| wire::BindOptions {
             propagation: propagation.into(),
             // Docker 25 and later would make the mounts below read-only too; older ones do not know the word.
-            read_only_non_recursive: read_only,
+            read_only_non_recursive: read_only && below == Below::AsTheyAre,
+            read_only_force_recursive: read_only && below == Below::ReadOnly,
         }),
     })
 }

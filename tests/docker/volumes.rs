@@ -72,3 +72,51 @@ spec:
         agent.all("a").is_empty() && pods.is_ok_and(|mut pods| pods.next().is_none())
     });
 }
+
+/// Where Docker, its runtime and the kernel can; else the one is told, and the other is as if it were not there.
+#[test]
+#[ignore = "needs dockerd"]
+fn read_only_with_all_below_or_told() {
+    let agent = Agent::started("below");
+    let host = agent.base.join("host");
+    let below = host.join("below");
+    fs::create_dir_all(&below).unwrap();
+    let mounted = std::process::Command::new("mount")
+        .args(["-t", "tmpfs", "tmpfs"])
+        .arg(&below)
+        .status();
+    assert!(mounted.unwrap().success());
+    for (name, mode) in [("d", "Disabled"), ("i", "IfPossible"), ("e", "Enabled")] {
+        let text = format!(
+            "apiVersion: v1
+kind: Pod
+metadata: {{name: {name}}}
+spec:
+  terminationGracePeriodSeconds: 1
+  containers:
+  - name: c
+    image: busybox:1
+    command: [sh, -c, \"{FOREVER}\"]
+    volumeMounts: [{{name: h, mountPath: /h, readOnly: true, recursiveReadOnly: {mode}}}]
+  volumes: [{{name: h, hostPath: {{path: {}}}}}]
+",
+            host.display()
+        );
+        agent.put(&format!("{name}.yaml"), &text);
+    }
+    let write = |id: &str| engine::exec(id, &["sh", "-c", "echo x >/h/below/x; echo x >/h/x"]);
+    let refusals = |pod: &str| {
+        write(&agent.wait_running(pod, "c"))
+            .matches("Read-only")
+            .count()
+    };
+    assert_eq!(refusals("d"), 1);
+    let info = engine::call("GET", "/info", None).1.to_string();
+    if info.contains("\\\"rro\\\"") {
+        assert_eq!((refusals("i"), refusals("e")), (2, 2));
+    } else {
+        assert_eq!(refusals("i"), 1);
+        agent.wait_status("but it is not supported by the runtime");
+        assert!(agent.running("e", "c").is_empty());
+    }
+}

@@ -275,6 +275,7 @@ fn docker() -> DockerFacts {
         memory_bytes: 8_000_000_000,
         cpus: 4,
         oom_floor: None,
+        recursive_read_only: false,
     }
 }
 

@@ -156,7 +156,7 @@ fn containers_are_held_to_the_rules_of_the_api_server() {
 }
 
 #[test]
-fn parts_of_volumes_are_held_to_the_rules_of_the_api_server() {
+fn mounts_are_held_to_the_rules_of_the_api_server() {
     let place = "spec.containers[0].volumeMounts[0]";
     let below = format!("{place}.subPath: Invalid value: \"a/../b\": must not contain '..'");
     let relative = format!("{place}.subPath: Invalid value: \"/a\": must be a relative path");
@@ -165,10 +165,27 @@ fn parts_of_volumes_are_held_to_the_rules_of_the_api_server() {
     let both = format!(
         "{place}.subPathExpr: Invalid value: \"b\": subPathExpr and subPath are mutually exclusive"
     );
+    let mode = format!("{place}.recursiveReadOnly");
+    let only = format!("{mode}: Forbidden: may only be specified when");
+    let writable = format!("{only} readOnly is true");
+    let spread = format!("{only} mountPropagation is None or not specified");
+    let unknown = format!("{mode}: Unsupported value: \"Yes\"");
     let rows = [
         ("subPath: a/b..c/...", ""),
         ("subPath: ''", ""),
         ("subPathExpr: a/$(B)/c", ""),
+        ("readOnly: true, recursiveReadOnly: Enabled", ""),
+        (
+            "readOnly: true, recursiveReadOnly: IfPossible, mountPropagation: None",
+            "",
+        ),
+        ("recursiveReadOnly: Disabled", ""),
+        ("recursiveReadOnly: IfPossible", &writable),
+        (
+            "readOnly: true, recursiveReadOnly: Enabled, mountPropagation: HostToContainer",
+            &spread,
+        ),
+        ("readOnly: true, recursiveReadOnly: 'Yes'", &unknown),
         ("subPath: a/../b", &below),
         ("subPath: /a", &relative),
         ("subPathExpr: $(A)/..", &expression),

@@ -183,6 +183,9 @@ pub struct BindOptions {
     /// Read-only does not reach the mounts below. API 1.44; older ones skip it, and behave so anyway.
     #[serde(skip_serializing_if = "is_false")]
     pub read_only_non_recursive: bool,
+    /// Read-only has to reach the mounts below, or there is no container. API 1.44.
+    #[serde(skip_serializing_if = "is_false")]
+    pub read_only_force_recursive: bool,
 }
 
 /// A log driver and its options.

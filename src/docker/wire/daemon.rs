@@ -33,6 +33,20 @@ pub struct Info {
     pub security_options: Vec<String>,
     /// Containers outlive dockerd.
     pub live_restore_enabled: bool,
+    /// Which of the runtimes is used; missing with Podman.
+    pub default_runtime: String,
+    /// The runtimes by name.
+    #[serde(deserialize_with = "null_is_empty")]
+    pub runtimes: BTreeMap<String, Runtime>,
+}
+
+/// A program that makes containers.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(default)]
+pub struct Runtime {
+    /// What it says of itself. `org.opencontainers.runtime-spec.features` holds a JSON text (Docker 25 and later).
+    #[serde(deserialize_with = "null_is_empty")]
+    pub status: BTreeMap<String, String>,
 }
 
 /// The answer of `GET /version`, API 1.40 and later.

@@ -18,7 +18,7 @@ pub use create::{
     BindOptions, CreateBody, Created, Empty, Healthcheck, HostConfig, LogConfig, Mount,
     PortBinding, RestartPolicy,
 };
-pub use daemon::{Actor, EventLine, Info, Version};
+pub use daemon::{Actor, EventLine, Info, Runtime, Version};
 pub use exec::{ExecBody, ExecInspect, ExecStart};
 pub use image::{
     Image, ImageConfig, ImageSummary, LoadLine, ProgressDetail, PullLine, RegistryAuth,

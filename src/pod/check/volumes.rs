@@ -86,6 +86,7 @@ pub(super) fn mounts(container: &Value, path: &str, volumes: &BTreeSet<&str>, ou
             invalid(&format!("{path}.mountPath"), place, "must be unique", out);
         }
         part(mount, &path, out);
+        recursive(mount, &path, out);
         one_of(
             mount,
             "mountPropagation",
@@ -119,5 +120,27 @@ fn part(mount: &Value, path: &str, out: Out) {
         if value.split('/').any(|part| part == "..") {
             invalid(&path, value, "must not contain '..'", out);
         }
+    }
+}
+
+/// Checks whether what is mounted below a volume is to be read-only as well.
+///
+/// Source: Kubernetes 1.36 `validation.go` validateMountRecursiveReadOnly.
+fn recursive(mount: &Value, path: &str, out: Out) {
+    const NAME: &str = "recursiveReadOnly";
+    let modes = ["Disabled", "Enabled", "IfPossible"];
+    one_of(mount, NAME, path, &modes, out);
+    if !matches!(text(mount, NAME), "Enabled" | "IfPossible") {
+        return;
+    }
+    let mut forbidden = |what: &str| {
+        let text = format!("Forbidden: may only be specified when {what}");
+        out.push(Problem::new(format!("{path}.{NAME}"), text));
+    };
+    if mount["readOnly"] != true {
+        forbidden("readOnly is true");
+    }
+    if !matches!(text(mount, "mountPropagation"), "" | "None") {
+        forbidden("mountPropagation is None or not specified");
     }
 }

@@ -106,6 +106,7 @@ pub(super) fn facts() -> DockerFacts {
         memory_bytes: 24_683_656 << 10,
         cpus: 2,
         oom_floor: None,
+        recursive_read_only: false,
     }
 }
 
