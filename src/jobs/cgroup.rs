@@ -1,22 +1,32 @@
 //! The limits of a pod as a whole: written into the cgroup that its sandbox has brought about.
 //!
 //! Docker limits containers only. The cgroup above them is made by the container runtime, so that it is there once the
-//! sandbox runs, and goes with it or with the pod's clean-up. Under systemd it is a slice: what is written here holds
+//! sandbox runs. The runtime leaves it behind; it goes with the pod's clean-up. Under systemd it is a slice: what is written here holds
 //! until somebody sets that slice's properties.
 
 use std::fs;
+use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use super::PodRequest;
-use crate::pod::ValidPod;
-use crate::sys::{Error, Kind, Result};
-use crate::translate::{CgroupLimits, cgroup_limits, cgroup_path};
+use crate::pod::{PodUid, ValidPod};
+use crate::state::DockerFacts;
+use crate::sys::{Error, Kind, Result, pause};
+use crate::translate::{CgroupLimits, cgroup_limits, cgroup_path, cgroup_paths};
 
 /// Where every machine has its cgroups.
 const ROOT: &str = "/sys/fs/cgroup";
 
 /// The period of a quota, as in the bodies of the containers.
 const PERIOD_US: i64 = 100_000;
+
+/// A process that has just ended keeps its cgroup for a moment: 10, 20, 40 and 80 ms are waited, as runc does.
+const REMOVE_TRIES: u32 = 5;
+const REMOVE_WAIT: Duration = Duration::from_millis(10);
+
+/// Cgroups deeper than this stay.
+const DEPTH_MAX: u32 = 16;
 
 /// Writes what the pod as a whole may use; nothing where that is not limited.
 ///
@@ -46,6 +56,49 @@ pub(super) fn limit(pod: &ValidPod, request: &PodRequest) -> Result<()> {
     result
 }
 
+/// Removes the cgroup of a pod without containers. One in which somebody has a process stays: the kernel removes none that
+/// is in use, and no data can be in it.
+pub(super) fn remove(uid: &PodUid, docker: &DockerFacts) {
+    remove_below(Path::new(ROOT), &cgroup_paths(uid, docker));
+}
+
+/// With version 1 each hierarchy has a directory; with version 2 the root is the only one.
+fn remove_below(root: &Path, paths: &[String]) {
+    let entries = fs::read_dir(root).into_iter().flatten().flatten();
+    let hierarchies = entries.map(|entry| entry.path());
+    for hierarchy in hierarchies.chain([root.to_owned()]) {
+        for path in paths {
+            remove_tree(&hierarchy.join(path), 0);
+        }
+    }
+}
+
+/// Whether it is gone. What is below was made by programs in the containers.
+#[allow(clippy::wildcard_enum_match_arm)] // std's enum is open
+fn remove_tree(dir: &Path, depth: u32) -> bool {
+    for tried in 0..REMOVE_TRIES {
+        match fs::remove_dir(dir) {
+            Ok(()) => return true,
+            Err(error) => match error.kind() {
+                ErrorKind::NotFound => return true,
+                ErrorKind::ResourceBusy | ErrorKind::DirectoryNotEmpty => {}
+                _ => return false,
+            },
+        }
+        let below = fs::read_dir(dir).into_iter().flatten().flatten();
+        let below = below.filter(|entry| entry.file_type().is_ok_and(|kind| kind.is_dir()));
+        let below: Vec<PathBuf> = below.map(|entry| entry.path()).collect();
+        let gone = depth < DEPTH_MAX && below.iter().all(|dir| remove_tree(dir, depth + 1));
+        if !gone {
+            return false;
+        }
+        if below.is_empty() && tried + 1 < REMOVE_TRIES {
+            pause(REMOVE_WAIT * (1 << tried));
+        }
+    }
+    false
+}
+
 /// The files with what is to be in them.
 fn files(root: &Path, path: &str, limits: &CgroupLimits, version: u8) -> Vec<(PathBuf, String)> {
     let quota = limits.cpu_quota_us.map(|quota| match version {
@@ -68,6 +121,44 @@ fn files(root: &Path, path: &str, limits: &CgroupLimits, version: u8) -> Vec<(Pa
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn only_what_nobody_uses_is_removed() {
+        let root = std::env::temp_dir().join(format!("staticlet-cgroup-{}", std::process::id()));
+        let _ = fs::remove_dir_all(&root);
+        let docker = DockerFacts::default();
+        let paths = cgroup_paths(&PodUid("u".into()), &docker);
+        assert_eq!(
+            paths,
+            [
+                "kubepods/podu",
+                "kubepods/burstable/podu",
+                "kubepods/besteffort/podu"
+            ]
+        );
+        for dir in [
+            "cpu/kubepods/podu/a/b",
+            "pids/kubepods/burstable/podu",
+            "kubepods/besteffort/podu/c",
+        ] {
+            fs::create_dir_all(root.join(dir)).unwrap();
+        }
+        // Stands for a process in it: the directory cannot be removed.
+        fs::create_dir_all(root.join("memory/kubepods/podu/used")).unwrap();
+        fs::write(root.join("memory/kubepods/podu/used/file"), "").unwrap();
+        fs::create_dir_all(root.join("cpu/kubepods/podv")).unwrap();
+        remove_below(&root, &paths);
+        let gone = |path: &str| !root.join(path).exists();
+        assert!(gone("cpu/kubepods/podu") && gone("pids/kubepods/burstable/podu"));
+        assert!(gone("kubepods/besteffort/podu") && !gone("kubepods/besteffort"));
+        assert!(!gone("memory/kubepods/podu/used/file") && !gone("cpu/kubepods/podv"));
+        let systemd = DockerFacts {
+            cgroup_driver: "systemd".into(),
+            ..DockerFacts::default()
+        };
+        assert!(cgroup_paths(&PodUid("u".into()), &systemd).is_empty());
+        fs::remove_dir_all(root).unwrap();
+    }
 
     #[test]
     fn each_version_has_files_of_its_own() {

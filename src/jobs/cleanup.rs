@@ -1,10 +1,10 @@
-//! What a pod leaves on disk is taken away: mounts first, then its directory, then its log links.
+//! What a pod leaves is taken away: mounts first, then its log links, its cgroup and its directory.
 
 use std::path::{Path, PathBuf};
 
 use nix::mount::{MntFlags, umount2};
 
-use super::{subpaths, tree};
+use super::{PodRequest, cgroup, subpaths, tree};
 use crate::pod::PodUid;
 use crate::state::Node;
 use crate::sys::mounts::{self, Mount};
@@ -18,11 +18,12 @@ const OWN_VOLUMES: [&str; 3] = [
     "kubernetes.io~projected",
 ];
 
-/// Unmounts and removes the pod's directory and its log directory.
+/// Unmounts and removes the pod's directory, its log directory and its cgroup.
 ///
 /// # Errors
 /// What is still in use stays with everything around it; the next try goes on.
-pub(super) fn clean(node: &Node, uid: &PodUid) -> Result<()> {
+pub(super) fn clean(request: &PodRequest) -> Result<()> {
+    let (node, uid) = (&request.node, &request.uid);
     if !paths::is_plain_name(uid.as_str()) {
         return Ok(());
     }
@@ -36,6 +37,8 @@ pub(super) fn clean(node: &Node, uid: &PodUid) -> Result<()> {
     for logs in log_dirs(node, uid) {
         tree::remove(&logs)?;
     }
+    // The directory comes last, as the sign that there is still work if this is interrupted.
+    cgroup::remove(uid, &request.docker);
     tree::remove(Path::new(&dir))
 }
 

@@ -120,8 +120,9 @@ impl PodJob {
             Step::Remove { containers } => {
                 stop::remove(&self.docker, &self.request.node, containers)
             }
-            Step::Cleanup => cleanup::clean(&self.request.node, &self.request.uid)
-                .map_err(because(FailReason::KillContainerError)),
+            Step::Cleanup => {
+                cleanup::clean(&self.request).map_err(because(FailReason::KillContainerError))
+            }
         }
     }
 

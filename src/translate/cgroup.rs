@@ -37,6 +37,18 @@ pub fn cgroup_path(pod: &ValidPod, docker: &DockerFacts) -> Result<String, Probl
     Ok(names.join("/"))
 }
 
+/// Where the cgroup of a pod may be below the root of each hierarchy, when nothing is known of it but its UID. None where
+/// systemd has them: its slices go by themselves.
+pub fn cgroup_paths(uid: &PodUid, docker: &DockerFacts) -> Vec<String> {
+    if docker.cgroup_driver == "systemd" {
+        return Vec::new();
+    }
+    [Qos::Guaranteed, Qos::Burstable, Qos::BestEffort]
+        .map(|qos| cgroup_parent(qos, uid, docker))
+        .map(|path| path.trim_start_matches('/').to_owned())
+        .to_vec()
+}
+
 /// What the pod's cgroup is limited to: what the pod has as a whole, or what its containers have together where each of
 /// them has some.
 ///

@@ -23,7 +23,7 @@ mod security;
 mod subpaths;
 mod volumes;
 
-pub use cgroup::{CgroupLimits, cgroup_limits, cgroup_path};
+pub use cgroup::{CgroupLimits, cgroup_limits, cgroup_path, cgroup_paths};
 pub use container::{ContainerInput, ImageFacts, container_body};
 pub use dns::{Resolver, hostname, hosts_file, resolv_conf};
 pub use downward::PlannedFile;

@@ -2,8 +2,9 @@
 
 use std::fs;
 use std::path::PathBuf;
+use std::process::Command;
 
-use crate::support::agent::{Agent, FOREVER, pod};
+use crate::support::agent::{Agent, FOREVER, SOON, eventually, pod};
 use crate::support::engine;
 
 /// The file of the cgroup around a container: in the hierarchy of its own, or where there is only one.
@@ -49,4 +50,54 @@ fn a_pod_has_limits_as_a_whole() {
     assert_eq!(above(&id, "pids", "pids.max", "pids.max"), "77");
     let quota = above(&id, "cpu", "cpu.cfs_quota_us", "cpu.max");
     assert!(quota == "50000" || quota == "50000 100000", "{quota}");
+    let cgroups = cgroups(&agent, "a");
+    assert!(!cgroups.is_empty());
+    agent.remove("a.yaml");
+    eventually(&agent, "pod and cgroups are gone", SOON, || {
+        agent.all("a").is_empty() && cgroups.iter().all(|dir| !dir.exists())
+    });
+}
+
+/// The directories of the cgroup of a pod that is the only one.
+fn cgroups(agent: &Agent, pod: &str) -> Vec<PathBuf> {
+    let labels = &agent.all(pod)[0]["Labels"];
+    let uid = labels["io.kubernetes.pod.uid"].as_str().unwrap().to_owned();
+    let mut left = vec![PathBuf::from("/sys/fs/cgroup")];
+    let mut found = Vec::new();
+    while let Some(dir) = left.pop() {
+        let inner = fs::read_dir(&dir).into_iter().flatten().flatten();
+        for dir in inner.map(|entry| entry.path()).filter(|path| path.is_dir()) {
+            let name = dir.file_name().unwrap().to_string_lossy().into_owned();
+            if name.contains(&uid) || name.contains(&uid.replace('-', "_")) {
+                found.push(dir);
+            } else if dir.components().count() < 8 && !dir.is_symlink() {
+                left.push(dir);
+            }
+        }
+    }
+    found
+}
+
+#[test]
+#[ignore = "needs dockerd"]
+fn a_cgroup_that_somebody_uses_is_left_and_holds_nothing_up() {
+    let agent = Agent::started("cgroup");
+    agent.put("a.yaml", &pod("a", FOREVER, ""));
+    agent.wait_running("a", "c");
+    let cgroups = cgroups(&agent, "a");
+    let used = cgroups[0].join("somebody");
+    fs::create_dir(&used).unwrap();
+    let mut sleep = Command::new("sleep").arg("600").spawn().unwrap();
+    fs::write(used.join("cgroup.procs"), sleep.id().to_string()).unwrap();
+    agent.remove("a.yaml");
+    eventually(&agent, "pod and other cgroups are gone", SOON, || {
+        let rest = cgroups[1..].iter().all(|dir| !dir.exists());
+        agent.all("a").is_empty() && rest
+    });
+    let runs = sleep.try_wait().unwrap().is_none();
+    sleep.kill().unwrap();
+    sleep.wait().unwrap();
+    let empty = || fs::remove_dir(&used).is_ok() && fs::remove_dir(&cgroups[0]).is_ok();
+    assert!(runs);
+    eventually(&agent, "it is empty", SOON, empty);
 }
