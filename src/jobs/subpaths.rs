@@ -86,7 +86,7 @@ fn bind_open(source: &OwnedFd, target: &Path) -> Result<()> {
     mount(path, target, None::<&str>, MsFlags::MS_BIND, None::<&str>).map_err(|errno| {
         let error = std::io::Error::from(errno);
         let said = format!(
-            "{error}; for subPath staticlet has to run as root and see the mounts that dockerd sees"
+            "{error}; for subPath staticlet needs CAP_SYS_ADMIN in the mount namespace of dockerd"
         );
         let doing = format!("bind it to {}", target.display());
         Error::new(doing, Kind::Refused, said)
