@@ -15,14 +15,17 @@ use crate::docker::wire::Image;
 use crate::pod::ContainerName;
 use crate::state::{FailReason, LoadedImage, Report};
 use crate::sys::files::{self, Durable};
-use crate::sys::{Error, Kind};
+use crate::sys::{Error, Kind, read_beneath};
 use crate::translate::{
-    ContainerInput, ImageFacts, container_body, container_name, hosts_file, paths, seccomp_file,
-    sub_path_plans,
+    ContainerInput, EnvFile, EnvFiles, ImageFacts, container_body, container_name, env_files,
+    hosts_file, paths, seccomp_file, sub_path_plans,
 };
 
 /// The node's hosts file and a seccomp profile are read up to here.
 const FILE_BYTES_MAX: usize = 4 * 1024 * 1024;
+
+/// A file of variables is read up to here.
+const ENV_BYTES_MAX: usize = 1024 * 1024;
 
 /// Which container, and how.
 pub(super) struct Wanted<'a> {
@@ -48,16 +51,11 @@ pub(super) fn start(job: &PodJob, wanted: &Wanted<'_>) -> Result<(), Failed> {
     nonroot::check(pod, container, &image.config.user)
         .map_err(because(FailReason::CreateContainerConfigError))?;
     let node = &job.request.node;
-    let seccomp = match seccomp_file(pod, container, node)
-        .map_err(because(FailReason::CreateContainerConfigError))?
-    {
-        Some(path) => {
-            Some(read_text(&path).map_err(because(FailReason::CreateContainerConfigError))?)
-        }
-        None => None,
-    };
+    let seccomp =
+        read_seccomp(job, container).map_err(because(FailReason::CreateContainerConfigError))?;
     let hosts = write_hosts(job, wanted.sandbox)
         .map_err(because(FailReason::CreateContainerConfigError))?;
+    let env_files = read_env_files(env_files(pod, container, node));
     let message = make_message_file(job, wanted);
     let input = ContainerInput {
         pod,
@@ -74,6 +72,7 @@ pub(super) fn start(job: &PodJob, wanted: &Wanted<'_>) -> Result<(), Failed> {
         termination_log: message.as_deref(),
         hosts_file: hosts.as_deref(),
         seccomp: seccomp.as_deref(),
+        env_files: &env_files,
         disk_bytes: files::disk_bytes(&node.root_dir),
     };
     let body = container_body(&input).map_err(because(FailReason::CreateContainerConfigError))?;
@@ -133,6 +132,16 @@ fn remember(job: &PodJob, container: &Container, image: &Image) {
     }
 }
 
+/// The text of the container's seccomp profile, if it has one of this machine.
+fn read_seccomp(job: &PodJob, container: &Container) -> crate::sys::Result<Option<String>> {
+    let Some(pod) = &job.request.pod else {
+        return Ok(None);
+    };
+    let path = seccomp_file(pod, container, &job.request.node)
+        .map_err(|problem| Error::new("find the seccomp profile", Kind::Refused, problem))?;
+    path.map(|path| read_text(&path)).transpose()
+}
+
 /// The image to start from; `None` when it has to be pulled first.
 fn find_image(
     job: &PodJob,
@@ -188,6 +197,20 @@ fn write_in_place(path: &str, bytes: &[u8], mode: u32) -> crate::sys::Result<()>
         .open(path)
         .and_then(|mut file| file.write_all(bytes))
         .map_err(|e| Error::io(format!("write {path}"), &e))
+}
+
+/// Reads the files that variables come from. A container has written them: no link leads out of its volume.
+fn read_env_files(wanted: Vec<EnvFile>) -> EnvFiles {
+    let read = |file: &EnvFile| {
+        let bytes = read_beneath(Path::new(&file.dir), Path::new(&file.path), ENV_BYTES_MAX)
+            .map_err(|error| error.to_string())?;
+        String::from_utf8(bytes).map_err(|_| "it is not UTF-8".to_owned())
+    };
+    let each = wanted.into_iter().map(|file| {
+        let text = read(&file);
+        (file, text)
+    });
+    each.collect()
 }
 
 /// The file for the termination message: any user of the container may write it, whatever the umask. That it cannot be

@@ -190,6 +190,12 @@ fn container_defaults(container: &mut Value, host_network: bool, visit: Visit) {
         if let Some(field) = env.get_mut("valueFrom").and_then(|v| v.get_mut("fieldRef")) {
             visit(field, "apiVersion", json!("v1"));
         }
+        if let Some(key) = env
+            .get_mut("valueFrom")
+            .and_then(|v| v.get_mut("fileKeyRef"))
+        {
+            visit(key, "optional", json!(false));
+        }
     }
     probes::defaults(container, visit);
     lifecycle::defaults(container, visit);

@@ -186,7 +186,6 @@ const REFUSED: &[(&str, &str, &str)] = &[
         CLUSTER,
         "",
     ),
-    ("spec.containers[].env[].valueFrom.fileKeyRef", LATER, ""),
     (
         "spec.containers[].lifecycle.postStart.tcpSocket",
         NO_TCP_HOOK,

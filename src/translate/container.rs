@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use k8s_openapi::api::core::v1::{Container, PodSpec};
 
 use super::env::Environment;
+use super::env_file::EnvFiles;
 use super::sandbox::SHM_BYTES;
 use super::security::Context;
 use super::{cgroup, labels, pod_spec, qos, resources, security, volumes};
@@ -38,6 +39,8 @@ pub struct ContainerInput<'a> {
     pub hosts_file: Option<&'a str>,
     /// The text of [`super::seccomp_file`].
     pub seccomp: Option<&'a str>,
+    /// The files of [`super::env_files`].
+    pub env_files: &'a EnvFiles,
     /// The size of the file system of the root directory, for `resourceFieldRef` without a limit; 0: not known.
     pub disk_bytes: u64,
 }

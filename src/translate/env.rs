@@ -10,6 +10,7 @@ use k8s_openapi::api::core::v1::{
 
 use super::amount::{MILLI, NANO, div_ceil, nano};
 use super::container::ContainerInput;
+use super::env_file::from_file;
 use super::expand::expand;
 use super::{place_of, pod_spec, resources};
 use crate::pod::{Problem, ValidPod, container_of};
@@ -34,7 +35,9 @@ impl Environment {
         let mut env = Environment(Vec::new());
         for (at, var) in input.container.env.iter().flatten().enumerate() {
             let place = format!("{}.env[{at}]", place_of(input.pod, input.container));
-            let value = env.value(input, var, &place)?;
+            let Some(value) = env.value(input, var, &place)? else {
+                continue;
+            };
             match env.0.iter_mut().find(|(name, _)| *name == var.name) {
                 Some((_, old)) => *old = value,
                 None => env.0.push((var.name.clone(), value)),
@@ -43,18 +46,19 @@ impl Environment {
         Ok(env)
     }
 
+    /// The value of an entry; `None` where there is no such variable after all.
     fn value(
         &self,
         input: &ContainerInput<'_>,
         var: &EnvVar,
         place: &str,
-    ) -> Result<String, Problem> {
+    ) -> Result<Option<String>, Problem> {
         let literal = var.value.as_deref().unwrap_or_default();
         match &var.value_from {
             Some(source) if literal.is_empty() => {
                 from_source(input, source, &format!("{place}.valueFrom"))
             }
-            _ => Ok(self.expand(literal)),
+            _ => Ok(Some(self.expand(literal))),
         }
     }
 
@@ -89,9 +93,13 @@ fn from_source(
     input: &ContainerInput<'_>,
     source: &EnvVarSource,
     place: &str,
-) -> Result<String, Problem> {
+) -> Result<Option<String>, Problem> {
     if let Some(field) = &source.field_ref {
-        return from_field(input, field, &format!("{place}.fieldRef.fieldPath"));
+        return from_field(input, field, &format!("{place}.fieldRef.fieldPath")).map(Some);
+    }
+    if let Some(key) = &source.file_key_ref {
+        let place = format!("{place}.fileKeyRef");
+        return from_file((input.pod, input.node), input.env_files, key, &place);
     }
     if let Some(resource) = &source.resource_field_ref {
         let place = format!("{place}.resourceFieldRef");
@@ -100,9 +108,10 @@ fn from_source(
             docker: input.docker,
             disk_bytes: input.disk_bytes,
         };
-        return from_resource(&around, input.container, resource, &place);
+        return from_resource(&around, input.container, resource, &place).map(Some);
     }
-    Err(Problem::new(place, "not supported yet").hint("use fieldRef or resourceFieldRef"))
+    Err(Problem::new(place, "not supported yet")
+        .hint("use fieldRef, resourceFieldRef or fileKeyRef"))
 }
 
 fn from_field(

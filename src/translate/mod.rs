@@ -12,6 +12,7 @@ mod container;
 mod dns;
 mod downward;
 mod env;
+mod env_file;
 mod expand;
 mod hooks;
 mod labels;
@@ -28,6 +29,7 @@ pub use container::{ContainerInput, ImageFacts, container_body};
 pub use dns::{Resolver, hostname, hosts_file, resolv_conf};
 pub use downward::PlannedFile;
 pub use env::expand_static;
+pub use env_file::{EnvFile, EnvFiles, env_files};
 pub use hooks::{PreStop, pre_stop};
 pub use labels::{
     Identity, ROOT_LABEL, Role, SANDBOX, container_name, own_label, read_identity, sandbox_name,

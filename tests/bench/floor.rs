@@ -119,6 +119,7 @@ impl Floor {
             termination_log: Some(&message),
             hosts_file: Some(&hosts),
             seccomp: None,
+            env_files: &staticlet::translate::EnvFiles::new(),
             disk_bytes: 0,
         })
         .map_err(text)?;

@@ -130,3 +130,31 @@ fn a_sidecars_probes_hold_up_the_next_and_restart_it() {
     agent.wait_status("2/2");
     assert_eq!(agent.running("a", "main"), [main]);
 }
+
+#[test]
+#[ignore = "needs dockerd"]
+fn variables_come_from_a_file_of_an_init_container() {
+    let agent = Agent::started("envfile");
+    let manifest = |script: &str| {
+        format!(
+            "apiVersion: v1\nkind: Pod\nmetadata: {{name: a}}\nspec:\n  restartPolicy: Never\n  \
+             volumes: [{{name: v, emptyDir: {{}}}}]\n  initContainers:\n  - {{name: i, image: 'busybox:1', \
+             volumeMounts: [{{name: v, mountPath: /v}}], command: [sh, -c, \"{script}\"]}}\n  containers:\n  \
+             - name: c\n    image: busybox:1\n    command: [sh, -c, 'echo -n got $K >/dev/termination-log']\n    \
+             env: [{{name: K, valueFrom: {{fileKeyRef: {{volumeName: v, path: e, key: KEY}}}}}}]\n"
+        )
+    };
+    let state =
+        || agent.status_json()["items"][0]["status"]["containerStatuses"][0]["state"].clone();
+    agent.put("a.yaml", &manifest("echo KEY=\\\\'value1\\\\' >/v/e"));
+    eventually(&agent, "the value is there", SOON, || {
+        state()["terminated"]["message"] == "got value1"
+    });
+    // A file that is none is no way out of the volume, and a message one can act on.
+    agent.put("a.yaml", &manifest("ln -s /etc/passwd /v/e"));
+    eventually(&agent, "the container waits", SOON, || {
+        let waiting = &state()["waiting"];
+        let said = waiting["message"].as_str().unwrap_or_default();
+        waiting["reason"] == "CreateContainerConfigError" && said.contains("leads out")
+    });
+}

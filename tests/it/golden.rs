@@ -14,8 +14,8 @@ use staticlet::pod::{Origin, ValidPod};
 use staticlet::state::{ContainerId, DockerFacts, Node};
 use staticlet::sys::Wall;
 use staticlet::translate::{
-    ContainerInput, ImageFacts, SandboxInput, container_body, hosts_file, paths, resolv_conf,
-    sandbox_body, seccomp_file, sub_path_plans, volume_plans,
+    ContainerInput, ImageFacts, SandboxInput, container_body, env_files, hosts_file, paths,
+    resolv_conf, sandbox_body, seccomp_file, sub_path_plans, volume_plans,
 };
 
 /// The files that a person writes; all others are made.
@@ -33,6 +33,8 @@ struct Setting {
     image_user: String,
     /// The text of every seccomp profile.
     seccomp: String,
+    /// The text of every file of variables.
+    env_file: String,
     /// The node's hosts file.
     node_hosts: String,
     /// The node's resolver file; when empty, one with the server 192.0.2.53.
@@ -105,6 +107,10 @@ fn outputs(case: &Path) -> BTreeMap<String, Value> {
         let log = paths::termination_log(&node, &pod.uid, &name, 3);
         let hosts = paths::hosts_file(&node, &pod.uid);
         let profile = seccomp_file(&pod, container, &node);
+        let files = env_files(&pod, container, &node).into_iter();
+        let files = files
+            .map(|file| (file, Ok(setting.env_file.clone())))
+            .collect();
         let body = profile.and_then(|profile| {
             let input = ContainerInput {
                 pod: &pod,
@@ -121,6 +127,7 @@ fn outputs(case: &Path) -> BTreeMap<String, Value> {
                 termination_log: Some(&log),
                 hosts_file: Some(&hosts),
                 seccomp: profile.map(|_| setting.seccomp.as_str()),
+                env_files: &files,
                 disk_bytes: 100_000_000_000,
             };
             let plans = sub_path_plans(&input);

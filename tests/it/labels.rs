@@ -58,6 +58,7 @@ fn container(pod: &ValidPod) -> (String, Labels) {
         termination_log: None,
         hosts_file: None,
         seccomp: None,
+        env_files: &staticlet::translate::EnvFiles::new(),
         disk_bytes: 0,
     });
     let name = container_name(&pod.key, &pod.uid, &world::name("app"), 12);

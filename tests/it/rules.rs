@@ -240,3 +240,112 @@ fn old_annotations_have_their_rules() {
     );
     assert!(found.concat().contains("must match"), "{found:?}");
 }
+
+#[test]
+fn what_a_pod_asks_for_has_rules() {
+    let rows = [
+        (
+            "resources: {limits: {cpu: 1, memory: 64Mi}, requests: {cpu: 500m}}",
+            "",
+        ),
+        (
+            "resources: {limits: {ephemeral-storage: 1Gi}}",
+            "spec.resources.limits[ephemeral-storage]: not supported",
+        ),
+        (
+            "resources: {limits: {cpu: 1}, requests: {cpu: 2}}",
+            "spec.resources.requests[cpu]: Invalid value: \"2\": must be less than or equal to cpu limit of 1",
+        ),
+        ("resources: {claims: [{name: x}]}", "spec.resources.claims"),
+        ("securityContext: {seLinuxChangePolicy: Recursive}", ""),
+        (
+            "securityContext: {seLinuxChangePolicy: Never}",
+            "spec.securityContext.seLinuxChangePolicy: Unsupported value: \"Never\"",
+        ),
+        (
+            "securityContext: {supplementalGroupsPolicy: Strict}",
+            "spec.securityContext.supplementalGroupsPolicy",
+        ),
+        ("hostUsers: false", "spec.hostUsers"),
+        ("runtimeClassName: gvisor", "spec.runtimeClassName"),
+    ];
+    all(|given| problems("", "", given), &rows);
+    let whole = "resources: {limits: {memory: 64Mi}, requests: {memory: 32Mi}}";
+    let rows = [
+        (
+            "resources: {limits: {memory: 64Mi}, requests: {memory: 32Mi}}",
+            "",
+        ),
+        (
+            "resources: {limits: {memory: 65Mi}, requests: {memory: 32Mi}}",
+            "spec.containers[0].resources.limits[memory]: Invalid value: \"65Mi\": must be less than or equal to pod limits of 64Mi",
+        ),
+        (
+            "resources: {requests: {memory: 33Mi}}",
+            "spec.resources.requests[memory]: Invalid value: \"32Mi\": must be greater than or equal to aggregate",
+        ),
+        (
+            "resizePolicy: [{resourceName: cpu, restartPolicy: NotRequired}]",
+            "",
+        ),
+        (
+            "resizePolicy: [{resourceName: gpu, restartPolicy: NotRequired}]",
+            "spec.containers[0].resizePolicy[0].resourceName: Unsupported value: \"gpu\"",
+        ),
+        (
+            "resizePolicy: [{resourceName: cpu}]",
+            "spec.containers[0].resizePolicy[0].restartPolicy: Required value",
+        ),
+        (
+            "resizePolicy: [{resourceName: cpu, restartPolicy: NotRequired}, {resourceName: cpu, restartPolicy: RestartContainer}]",
+            "spec.containers[0].resizePolicy[1]: Duplicate value: \"cpu\"",
+        ),
+    ];
+    all(|given| problems("", given, whole), &rows);
+}
+
+#[test]
+fn files_of_variables_have_rules() {
+    let volumes = "volumes: [{name: v, emptyDir: {}}, {name: h, hostPath: {path: /x}}]";
+    let key = |fields: &str| {
+        let mounts = "volumeMounts: [{name: v, mountPath: /v}]";
+        let env = format!("{mounts}, env: [{{name: A, valueFrom: {{fileKeyRef: {{{fields}}}}}}}]");
+        problems("", &env, volumes)
+    };
+    let at = "spec.containers[0].env[0].valueFrom.fileKeyRef";
+    let row = |field: &str, text: &str| format!("{at}.{field}: {text}");
+    for (given, wanted) in [
+        (
+            "volumeName: v, path: a/b, key: K, optional: true",
+            String::new(),
+        ),
+        ("volumeName: v, path: a", row("key", "Required value")),
+        (
+            "volumeName: v, path: a, key: 'a=b'",
+            row("key", "Invalid value"),
+        ),
+        ("volumeName: v, key: K", row("path", "Required value")),
+        (
+            "volumeName: v, path: /a, key: K",
+            row("path", "Invalid value"),
+        ),
+        (
+            "volumeName: v, path: a/../b, key: K",
+            row("path", "Invalid value"),
+        ),
+        ("path: a, key: K", row("volumeName", "Required value")),
+        (
+            "volumeName: w, path: a, key: K",
+            row("volumeName", "Not found: \"w\""),
+        ),
+        (
+            "volumeName: h, path: a, key: K",
+            row(
+                "volumeName",
+                "Invalid value: \"h\": referenced volume must be of type emptyDir",
+            ),
+        ),
+    ] {
+        all(|given| key(given), &[(given, wanted.as_str())]);
+    }
+}

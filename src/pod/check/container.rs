@@ -4,9 +4,9 @@ use serde_json::Value;
 
 use super::{env, resources, restart, security};
 use crate::pod::probes;
-use crate::pod::rules::{Out, invalid, one_of, required, text};
+use crate::pod::rules::{Out, invalid, list, one_of, required, text};
 
-pub(super) fn check(container: &Value, path: &str, out: Out) {
+pub(super) fn check(container: &Value, spec: &Value, path: &str, out: Out) {
     let image = text(container, "image");
     if image.is_empty() {
         required(format!("{path}.image"), out);
@@ -38,7 +38,7 @@ pub(super) fn check(container: &Value, path: &str, out: Out) {
         out,
     );
     restart::check(container, path, out);
-    env::check(container, path, out);
+    env::check(container, list(spec, "volumes"), path, out);
     probes::check(container, path, out);
     resources::check(&container["resources"], &format!("{path}.resources"), out);
 }

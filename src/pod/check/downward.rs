@@ -100,7 +100,8 @@ fn field(field: &Value, path: &str, out: Out) {
     }
 }
 
-fn place(file: &str, path: &str, out: Out) {
+/// A path inside a volume.
+pub(super) fn place(file: &str, path: &str, out: Out) {
     if file.is_empty() {
         required(path.to_owned(), out);
     } else if file.starts_with('/') {

@@ -2,6 +2,7 @@
 
 use serde_json::Value;
 
+use super::downward;
 use crate::pod::Problem;
 use crate::pod::rules::{LABEL_KEY, Out, invalid, list, qualified, required, text};
 
@@ -27,22 +28,14 @@ const KNOWN: [&str; 6] = [
 ];
 
 /// Checks the variables of a container.
-pub(super) fn check(container: &Value, path: &str, out: Out) {
+pub(super) fn check(container: &Value, volumes: &[Value], path: &str, out: Out) {
     for (at, entry) in list(container, "env").iter().enumerate() {
         let path = format!("{path}.env[{at}]");
         let name = text(entry, "name");
         if name.is_empty() {
             required(format!("{path}.name"), out);
-        } else if !name
-            .bytes()
-            .all(|b| (b' '..=b'~').contains(&b) && b != b'=')
-        {
-            invalid(
-                &format!("{path}.name"),
-                name,
-                "a valid environment variable name must consist only of printable ASCII characters other than '='",
-                out,
-            );
+        } else {
+            name_of(name, &format!("{path}.name"), out);
         }
         if let Some(from) = entry["valueFrom"].as_object() {
             let why = match (from.len(), text(entry, "value").is_empty()) {
@@ -50,7 +43,9 @@ pub(super) fn check(container: &Value, path: &str, out: Out) {
                     "must specify one of: `fieldRef`, `resourceFieldRef`, `configMapKeyRef`, `secretKeyRef` or `fileKeyRef`"
                 }
                 (1, true) => {
-                    source(&entry["valueFrom"], &format!("{path}.valueFrom"), out);
+                    let path = format!("{path}.valueFrom");
+                    source(&entry["valueFrom"], &path, out);
+                    file_key(&entry["valueFrom"]["fileKeyRef"], volumes, &path, out);
                     continue;
                 }
                 (1, false) => "may not be specified when `value` is not empty",
@@ -72,6 +67,45 @@ fn source(from: &Value, path: &str, out: Out) {
             &format!("{path}.resourceFieldRef"),
             out,
         );
+    }
+}
+
+/// A key of a file in an emptyDir, which an init container writes.
+///
+/// Source: Kubernetes 1.36 `pkg/apis/core/validation` validateFileKeySelector.
+fn file_key(from: &Value, volumes: &[Value], path: &str, out: Out) {
+    if !from.is_object() {
+        return;
+    }
+    let path = format!("{path}.fileKeyRef");
+    let (key, volume) = (text(from, "key"), text(from, "volumeName"));
+    if key.is_empty() {
+        required(format!("{path}.key"), out);
+    } else {
+        name_of(key, &format!("{path}.key"), out);
+    }
+    downward::place(text(from, "path"), &format!("{path}.path"), out);
+    let path = format!("{path}.volumeName");
+    match volumes.iter().find(|one| text(one, "name") == volume) {
+        _ if volume.is_empty() => required(path, out),
+        Some(one) if one["emptyDir"].is_object() => {}
+        Some(_) => invalid(
+            &path,
+            volume,
+            "referenced volume must be of type emptyDir",
+            out,
+        ),
+        None => out.push(Problem::new(path, format!("Not found: {volume:?}"))),
+    }
+}
+
+fn name_of(name: &str, path: &str, out: Out) {
+    if !name
+        .bytes()
+        .all(|b| (b' '..=b'~').contains(&b) && b != b'=')
+    {
+        let why = "a valid environment variable name must consist only of printable ASCII characters other than '='";
+        invalid(path, name, why, out);
     }
 }
 

@@ -68,7 +68,7 @@ pub(super) fn pod(pod: &Value, node: &str, out: Out) {
     for (at, container) in list(spec, "containers").iter().enumerate() {
         let path = format!("spec.containers[{at}]");
         named(container, &path, &mut names, out);
-        container::check(container, &path, out);
+        container::check(container, spec, &path, out);
         lifecycle::check(container, spec, &path, out);
         ports::check(
             container,
@@ -81,7 +81,7 @@ pub(super) fn pod(pod: &Value, node: &str, out: Out) {
     for (at, container) in list(spec, "initContainers").iter().enumerate() {
         let path = format!("spec.initContainers[{at}]");
         named(container, &path, &mut names, out);
-        container::check(container, &path, out);
+        container::check(container, spec, &path, out);
         if text(container, "restartPolicy") == "Always" {
             lifecycle::check(container, spec, &path, out);
         } else {

@@ -159,6 +159,7 @@ impl Tally {
                 termination_log: message.as_deref(),
                 hosts_file: hosts.as_deref(),
                 seccomp: None,
+                env_files: &staticlet::translate::EnvFiles::new(),
                 disk_bytes: DISK_BYTES,
             };
             let name = ContainerName(name.into());
