@@ -21,7 +21,6 @@ pub(super) struct Entry {
     pub(super) harmless: &'static str,
 }
 
-const LATER: &str = "not yet honoured by this version; leave it out";
 const CLUSTER: &str = "it needs a cluster; use hostPath, emptyDir or literal values";
 const NO_TCP_HOOK: &str = "a kubelet cannot do that either; use exec, httpGet or sleep";
 
