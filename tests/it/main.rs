@@ -35,6 +35,7 @@ mod preload;
 mod probe;
 mod reclaim;
 mod replies;
+mod rotation;
 mod rules;
 mod serve;
 mod sources;
