@@ -27,6 +27,7 @@ mod inside;
 mod kubeadm;
 mod limits;
 mod mirror;
+mod mirror_pace;
 mod plan;
 mod preload;
 mod probes;
