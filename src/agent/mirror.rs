@@ -20,11 +20,8 @@ use crate::pod::PodKey;
 use crate::state::{ApiSaid, Desired, JobEnd, Node, Observed, Report};
 use crate::sys::{Mono, Now};
 
-/// As the kubelet: a quarter of the Lease's 40 s.
-const LEASE_EVERY: Duration = Duration::from_secs(10);
-
-/// As the kubelet's nodeStatusReportFrequency.
-const NODE_EVERY: Duration = Duration::from_secs(300);
+/// What is due so soon is done by the job that is due now.
+const SOON: Duration = Duration::from_millis(200);
 
 /// Finds what the watch has missed. Longer: a mirror that somebody edited while the watch was away stays so.
 const LIST_EVERY: Duration = Duration::from_secs(60);
@@ -52,6 +49,10 @@ pub(super) struct Mirrors {
     node_uid: Option<String>,
     lease: Mono,
     node: Mono,
+    /// When the machine is looked at again.
+    look: Mono,
+    /// What was told of the machine.
+    node_told: Option<String>,
     list: Mono,
     /// When the first change that has not been told was noticed.
     changed: Option<Mono>,
@@ -98,6 +99,8 @@ impl Mirrors {
             node_uid: None,
             lease: Mono(0),
             node: Mono(0),
+            look: Mono(0),
+            node_told: None,
             list: Mono(0),
             changed: None,
             pods: 0,
@@ -152,7 +155,7 @@ impl Mirrors {
 
     fn job_due(&self) -> Mono {
         let registers = self.settings.as_ref().is_some_and(|s| s.register.is_some());
-        let own = registers.then(|| self.lease.min(self.node));
+        let own = registers.then(|| self.lease.min(self.node).min(self.look));
         let changed = self.changed.map(|at| at.after(BURST));
         let events = self.recorder.since().map(|at| at.after(BURST));
         let all = [own, changed, events, Some(self.list)];
@@ -187,6 +190,8 @@ impl Mirrors {
             return None;
         }
         let compare = self.list <= now.mono || self.changed.is_some();
+        let soon = now.mono.after(SOON);
+        let looks = self.look <= soon;
         let is_idle = view.docker_error.is_none();
         let request = MirrorRequest {
             kubeconfig: settings.kubeconfig.clone(),
@@ -198,14 +203,18 @@ impl Mirrors {
                 .map(|error| format!("container runtime is down: {error}")),
             register: settings.register.clone(),
             node_uid: self.node_uid.clone(),
-            lease: self.lease <= now.mono,
-            tell_node: self.node <= now.mono,
+            lease: self.lease <= soon,
+            tell_node: self.node <= soon,
+            node_told: looks.then(|| self.node_told.clone()).flatten(),
             compare,
             orphans: is_idle && view.desired.complete && !view.desired.doubtful,
             pods: if compare { shown(view) } else { Vec::new() },
             events: self.recorder.take(),
         };
         self.running = true;
+        if looks {
+            self.look = now.mono.after(settings.look_every);
+        }
         if compare {
             // What changes from here on is for the next job.
             self.changed = None;
@@ -228,8 +237,17 @@ impl Mirrors {
         };
         match said {
             ApiSaid::Node { uid } => self.node_uid = Some(uid.clone()),
-            ApiSaid::Leased => self.lease = now.mono.after(LEASE_EVERY),
-            ApiSaid::NodeTold => self.node = now.mono.after(NODE_EVERY),
+            ApiSaid::Leased => {
+                // As the kubelet: a quarter of the Lease.
+                let register = self.settings.as_ref().and_then(|s| s.register.as_ref());
+                let seconds = register.map_or(0, |register| register.lease_seconds);
+                self.lease = now.mono.after(Duration::from_secs(u64::from(seconds)) / 4);
+            }
+            ApiSaid::NodeTold { digest } => {
+                let every = self.settings.as_ref().map(|s| s.tell_every);
+                self.node = now.mono.after(every.unwrap_or_default());
+                self.node_told = Some(digest.clone());
+            }
             ApiSaid::Listed { versions } => {
                 self.known = versions.iter().cloned().collect();
             }
@@ -279,6 +297,7 @@ impl Mirrors {
             // Without `--register-node` nothing is told of it, and without a Node there is no Lease.
             self.lease = self.lease.max(now.mono.after(GAP));
             self.node = self.node.max(now.mono.after(GAP));
+            self.look = self.look.max(now.mono.after(GAP));
             if compared {
                 let touched = std::mem::take(&mut self.touched);
                 let foreign = touched.iter().any(|version| !self.known.contains(version));

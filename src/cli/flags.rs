@@ -120,6 +120,11 @@ pub(super) const HONOURED: &[(&str, &str, &str)] = &[
     ),
     ("node-labels", "K=V,...", "labels of a Node that is new"),
     (
+        "node-status-update-frequency",
+        "TIME",
+        "look at the machine this often for its Node; default 10s",
+    ),
+    (
         "register-with-taints",
         "K=V:EFFECT,...",
         "taints of a Node that is new",
@@ -224,7 +229,7 @@ const POINTLESS: &str = "allowed-unsafe-sysctls application-metrics-count-limit 
     log-text-info-buffer-size logging-format machine-id-file master-service-namespace max-open-files max-pods \
     maximum-dead-containers maximum-dead-containers-per-container memory-manager-policy minimum-container-ttl-duration \
     network-plugin network-plugin-mtu node-status-max-images \
-    node-status-update-frequency non-masquerade-cidr oom-score-adj pod-cidr pods-per-core port provider-id \
+    non-masquerade-cidr oom-score-adj pod-cidr pods-per-core port provider-id \
     qos-reserved redirect-container-streaming-url referenced-reset-interval registry-burst \
     registry-qps reserved-cpus reserved-memory root-ca-file runtime-cgroups runtime-request-timeout \
     seccomp-profile-root stderrthreshold storage-driver-buffer-duration storage-driver-db storage-driver-host \

@@ -8,7 +8,6 @@ pub(super) const POINTLESS: &str = "enableServer syncFrequency port tlsCertFile 
     tlsPrivateKeyFile tlsCipherSuites tlsMinVersion tlsCurvePreferences rotateCertificates serverTLSBootstrap \
     authentication authorization registryPullQPS registryBurst eventRecordQPS eventBurst enableDebuggingHandlers \
     enableContentionProfiling oomScoreAdj streamingConnectionIdleTimeout \
-    nodeStatusUpdateFrequency nodeStatusReportFrequency nodeLeaseDurationSeconds \
     volumeStatsAggPeriod kubeletCgroups systemCgroups cgroupRoot \
     cgroupsPerQOS cgroupDriver cpuManagerPolicy singleProcessOOMKill cpuManagerPolicyOptions cpuManagerReconcilePeriod \
     memoryManagerPolicy topologyManagerPolicy topologyManagerScope topologyManagerPolicyOptions qosReserved \

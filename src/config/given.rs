@@ -110,6 +110,11 @@ impl<'a> Given<'a> {
         }
     }
 
+    /// What the files say of a field, whatever the flags say.
+    pub(super) fn in_files(&self, field: &str) -> Option<String> {
+        self.files.get(field).map(|found| found.text.clone())
+    }
+
     /// How often something is done. As in the kubelet, zero is the default.
     pub(super) fn frequency(&mut self, id: &str) -> Duration {
         let default = ROWS.iter().find(|row| is_of(row, id));

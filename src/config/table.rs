@@ -173,6 +173,14 @@ pub(super) const ROWS: &[Row] = &[
     row(("register-node", "registerNode"), "true", Bool, Restart),
     row(("node-labels", ""), "", List, Restart),
     row(
+        ("node-status-update-frequency", "nodeStatusUpdateFrequency"),
+        "10s",
+        Text,
+        Restart,
+    ),
+    row(("", "nodeStatusReportFrequency"), "5m0s", Text, Restart),
+    row(("", "nodeLeaseDurationSeconds"), "40", Number, Restart),
+    row(
         ("register-with-taints", "registerWithTaints"),
         "",
         Taints,

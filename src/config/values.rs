@@ -67,6 +67,16 @@ pub(super) fn pids(text: &str) -> Result<Option<u64>, String> {
     }
 }
 
+/// How long a Lease holds without being renewed; that is done at each quarter of it.
+pub(super) fn lease_seconds(text: &str) -> Result<u32, String> {
+    match text.parse() {
+        // As in a kubelet.
+        Ok(0) => Ok(40),
+        Ok(seconds @ 1..=3600) => Ok(seconds),
+        Ok(_) | Err(_) => Err("must be a number of seconds from 1 to 3600".to_owned()),
+    }
+}
+
 /// The longest pause of a crash loop.
 pub(super) fn crash_wait_seconds(text: &str) -> Result<u32, String> {
     let time = duration(text)?.as_secs();

@@ -44,6 +44,9 @@ pub struct MirrorRequest {
     pub lease: bool,
     /// Tell the Node's status.
     pub tell_node: bool,
+    /// Tell it if the machine is another than the one that was told of, with this digest.
+    #[serde(default)]
+    pub node_told: Option<String>,
     /// Compare the mirrors.
     pub compare: bool,
     /// Mirrors that no pod here asks for may go.
@@ -75,6 +78,12 @@ fn carry_out(request: &MirrorRequest) -> Result<()> {
         request,
         node_uid: request.node_uid.clone(),
         is_node_fresh: false,
+        tells_node: false,
+        machine: Machine {
+            docker_version: request.docker_version.clone(),
+            trouble: request.trouble.clone(),
+            ..machine(&request.node)
+        },
     };
     let result = job.all();
     if let (Err(_), Some(seconds)) = (&result, job.api.retry_after()) {
@@ -90,30 +99,28 @@ struct Job<'a> {
     node_uid: Option<String>,
     /// The Node was read by this job.
     is_node_fresh: bool,
+    /// The Node's status is to be told.
+    tells_node: bool,
+    machine: Machine,
 }
 
 impl Job<'_> {
     fn all(&mut self) -> Result<()> {
         let request = self.request;
         let registers = request.register.is_some();
-        if self.node_uid.is_none() || (request.tell_node && registers) {
+        let told = request.node_told.as_ref();
+        let is_changed = told.is_some_and(|told| *told != node::digest(&self.machine));
+        self.tells_node = registers && (request.tell_node || is_changed);
+        if self.node_uid.is_none() || self.tells_node {
             self.node()?;
         }
-        if request.lease && registers {
-            self.lease()?;
+        if let (true, Some(settings)) = (request.lease, &request.register) {
+            self.lease(settings.lease_seconds)?;
         }
         if request.compare {
             self.pods()?;
         }
         self.events()
-    }
-
-    fn machine(&self) -> Machine {
-        Machine {
-            docker_version: self.request.docker_version.clone(),
-            trouble: self.request.trouble.clone(),
-            ..machine(&self.request.node)
-        }
     }
 
     /// Reads the Node, or registers it, and tells its status.
@@ -124,7 +131,7 @@ impl Job<'_> {
         let there = match (self.api.get(&path)?, &self.request.register) {
             (Answer::Done(node), _) => Some(node),
             (Answer::Gone(_), Some(settings)) => {
-                let object = node::node(&self.machine(), settings, sys::now().wall);
+                let object = node::node(&self.machine, settings, sys::now().wall);
                 let answer = self.api.create("/api/v1/nodes", &object)?;
                 return self.knows(done(answer, "register the Node")?, true);
             }
@@ -137,11 +144,11 @@ impl Job<'_> {
             self.node_uid = None;
             return Ok(());
         };
-        if self.request.register.is_some() && self.request.tell_node {
-            if let Some(patch) = node::labels_patch(&self.machine(), &node) {
+        if self.tells_node {
+            if let Some(patch) = node::labels_patch(&self.machine, &node) {
                 done(self.api.patch(&path, &patch)?, "label the Node")?;
             }
-            let patch = node::status_patch(&self.machine(), &node, sys::now().wall);
+            let patch = node::status_patch(&self.machine, &node, sys::now().wall);
             let answer = self.api.patch(&format!("{path}/status"), &patch)?;
             done(answer, "tell the Node's status")?;
             return self.knows(node, true);
@@ -158,20 +165,21 @@ impl Job<'_> {
         api(ApiSaid::Node { uid: uid.clone() });
         self.node_uid = Some(uid);
         if told {
-            api(ApiSaid::NodeTold);
+            let digest = node::digest(&self.machine);
+            api(ApiSaid::NodeTold { digest });
         }
         Ok(())
     }
 
     /// One patch renews it; where there is none it is made, and the Node before it.
-    fn lease(&mut self) -> Result<()> {
+    fn lease(&mut self, seconds: u32) -> Result<()> {
         let all = "/apis/coordination.k8s.io/v1/namespaces/kube-node-lease/leases";
         let name = &self.request.node.name;
         for _ in 0..2 {
             let Some(uid) = self.node_uid.clone() else {
                 return Ok(());
             };
-            let lease = node::lease(name, &uid, sys::now().wall);
+            let lease = node::lease(name, &uid, seconds, sys::now().wall);
             let answer = self.api.patch(&format!("{all}/{name}"), &lease)?;
             if !matches!(answer, Answer::Gone(_)) {
                 return leased(answer, "renew the Lease");
@@ -183,7 +191,7 @@ impl Job<'_> {
             let Some(uid) = self.node_uid.clone() else {
                 return Ok(());
             };
-            let lease = node::lease(name, &uid, sys::now().wall);
+            let lease = node::lease(name, &uid, seconds, sys::now().wall);
             let answer = self.api.create(all, &lease)?;
             if !matches!(answer, Answer::Conflict(_)) {
                 return leased(answer, "create the Lease");

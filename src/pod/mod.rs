@@ -34,6 +34,7 @@ pub use names::{ContainerName, PodKey, PodUid, SpecHash};
 pub use problem::Problem;
 pub use read::read;
 pub use resources::pod_resources;
+pub use rules::{is_label_value, qualified as is_label_key};
 pub use table::{FieldRow, field_table};
 pub use tree::{Document, read as read_document};
 

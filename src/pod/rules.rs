@@ -95,7 +95,13 @@ pub(super) fn name_part(name: &str) -> bool {
     name.len() <= 63 && ends(bytes.first()) && ends(bytes.last()) && bytes.iter().all(inside)
 }
 
-pub(super) fn qualified(key: &str) -> bool {
+/// Whether this can be the value of a label.
+pub fn is_label_value(text: &str) -> bool {
+    text.is_empty() || name_part(text)
+}
+
+/// Whether this can be the key of a label, an annotation or a taint.
+pub fn qualified(key: &str) -> bool {
     match key.split_once('/') {
         Some((prefix, name)) => {
             prefix.len() <= 253 && prefix.split('.').all(is_label) && name_part(name)

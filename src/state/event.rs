@@ -240,7 +240,10 @@ pub enum ApiSaid {
     /// The Lease was renewed.
     Leased,
     /// The status of the Node was told.
-    NodeTold,
+    NodeTold {
+        /// Of what it said of the machine.
+        digest: String,
+    },
     /// The mirrors were listed.
     Listed {
         /// The version of each.

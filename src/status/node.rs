@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 
 use crate::sys::Wall;
+use crate::sys::files::sha256;
 
 /// What a kubelet keeps from pods by default, `evictionHard`: 100 Mi of memory and a tenth of the disk.
 const MEMORY_KEPT_KIB: u64 = 100 * 1024;
@@ -24,6 +25,8 @@ pub struct NodeSettings {
     pub labels: BTreeMap<String, String>,
     /// `--register-with-taints`: key, value, effect.
     pub taints: Vec<(String, String, String)>,
+    /// How long its Lease holds without being renewed.
+    pub lease_seconds: u32,
 }
 
 /// What a machine is.
@@ -219,8 +222,14 @@ fn conditions(machine: &Machine, shown: &Value, now: Wall) -> Vec<Value> {
     rows.into_iter().map(row).collect()
 }
 
+/// Changes with everything that a Node tells of its machine, and not with the time.
+pub fn digest(machine: &Machine) -> String {
+    let status = status(machine, &Value::Null, Wall(0));
+    sha256(status.to_string().as_bytes())
+}
+
 /// The Lease of a node, or its renewal: the same words do both.
-pub fn lease(name: &str, node_uid: &str, now: Wall) -> Value {
+pub fn lease(name: &str, node_uid: &str, seconds: u32, now: Wall) -> Value {
     let micros = now.0.rem_euclid(1_000_000);
     let second = now.to_string();
     let time = format!("{}.{micros:06}Z", second.trim_end_matches('Z'));
@@ -230,6 +239,6 @@ pub fn lease(name: &str, node_uid: &str, now: Wall) -> Value {
             "name": name, "namespace": "kube-node-lease",
             "ownerReferences": [{"apiVersion": "v1", "kind": "Node", "name": name, "uid": node_uid}],
         },
-        "spec": {"holderIdentity": name, "leaseDurationSeconds": 40, "renewTime": time},
+        "spec": {"holderIdentity": name, "leaseDurationSeconds": seconds, "renewTime": time},
     })
 }

@@ -338,6 +338,7 @@ fn the_node_is_the_one_that_a_kubelet_registers() {
     let settings = NodeSettings {
         labels: [("zone".to_owned(), "a".to_owned())].into(),
         taints: vec![("k".to_owned(), "v".to_owned(), "NoSchedule".to_owned())],
+        lease_seconds: 40,
     };
     let at = Wall::parse("2026-11-23T06:26:08.025064Z").unwrap();
     let made = node(&machine(), &settings, at);
@@ -380,7 +381,7 @@ fn the_node_is_the_one_that_a_kubelet_registers() {
         (&ready["status"], &ready["lastTransitionTime"]),
         (&json!("False"), &json!("2026-11-23T06:31:08Z"))
     );
-    let lease = lease("my-node1", "u", at);
+    let lease = lease("my-node1", "u", 40, at);
     assert_eq!(lease["spec"]["renewTime"], "2026-11-23T06:26:08.025064Z");
     assert_eq!(lease["spec"]["leaseDurationSeconds"], 40);
 }

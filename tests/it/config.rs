@@ -388,6 +388,7 @@ fn a_reload_is_a_start_with_the_old_settings_where_a_restart_is_needed() {
         ("kubeconfig", ["/a", "/b"]),
         ("register-node", ["true", "false"]),
         ("node-labels", ["a=b", "a=c"]),
+        ("node-status-update-frequency", ["5s", "6s"]),
         ("register-with-taints", ["a=b:NoSchedule", "a=c:NoSchedule"]),
         ("v", ["1", "2"]),
     ];
@@ -403,7 +404,7 @@ fn a_reload_is_a_start_with_the_old_settings_where_a_restart_is_needed() {
     let missed: Vec<&str> = all.filter(|flag| !tested.contains(flag)).collect();
     assert_eq!(
         missed,
-        ["config", "config-dir", "", "", ""],
+        ["config", "config-dir", "", "", "", "", ""],
         "given by file only, or not to be changed"
     );
     assert_eq!(old.differences(&new).count(), pairs.len());

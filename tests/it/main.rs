@@ -29,6 +29,7 @@ mod kubeconfig;
 mod labels;
 mod layers;
 mod manifests;
+mod node;
 mod notify;
 mod plugin;
 mod preload;

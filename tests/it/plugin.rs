@@ -1,8 +1,7 @@
 //! Exec credential plugins: what they are told, what is made of their answers, and how often they are asked.
 
-use std::io::Write;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
+use std::process::Command;
 use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
@@ -11,7 +10,7 @@ use staticlet::jobs::{MirrorRequest, Request};
 
 use crate::kubeconfig::dir;
 use crate::support::apiserver::{ApiServer, Fault};
-use crate::support::bare::Bare;
+use crate::support::bare::{Bare, job, start_job};
 use crate::support::tls::{Wants, certificate, fixture};
 use crate::support::world;
 
@@ -63,6 +62,7 @@ fn request(kubeconfig: &Path, credential: Option<Credential>) -> Request {
         node_uid: Some("u".to_owned()),
         lease: false,
         tell_node: false,
+        node_told: None,
         compare: true,
         orphans: false,
         pods: Vec::new(),
@@ -70,28 +70,13 @@ fn request(kubeconfig: &Path, credential: Option<Credential>) -> Request {
     }))
 }
 
-fn start(request: &Request) -> std::process::Child {
-    let mut job = Command::new(env!("CARGO_BIN_EXE_staticlet"))
-        .arg("job")
-        .stdin(Stdio::piped())
-        .stdout(Stdio::piped())
-        .spawn()
-        .unwrap();
-    let text = serde_json::to_vec(request).unwrap();
-    job.stdin.take().unwrap().write_all(&text).unwrap();
-    job
-}
-
 fn list(kubeconfig: &Path, credential: Option<Credential>) -> Said {
-    let out = start(&request(kubeconfig, credential)).wait_with_output();
-    let text = String::from_utf8(out.unwrap().stdout).unwrap();
     let mut said = Said {
         credential: None,
         denied: false,
         failed: String::new(),
     };
-    for line in text.lines() {
-        let line: Value = serde_json::from_str(line).unwrap();
+    for line in job(&request(kubeconfig, credential)) {
         if let Some(credential) = line.pointer("/api/credential") {
             said.credential = Some(serde_json::from_value(credential.clone()).unwrap());
         }
@@ -403,7 +388,7 @@ fn a_plugin_dies_with_its_job() {
     let server = ApiServer::start_tls(Wants::Nothing);
     let script = "echo $$ >$1/new; mv $1/new $1/own; exec sleep 1000";
     let file = put(&dir, &server.kubeconfig_of(&user(&dir, script)));
-    let mut job = start(&request(&file, None));
+    let mut job = start_job(&request(&file, None));
     let own = dir.join("own");
     wait_for("the plugin runs", || own.exists());
     assert!(is_alive(&own));

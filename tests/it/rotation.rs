@@ -32,12 +32,16 @@ fn expect_turn(
     replace: impl Fn(),
     is_new: impl Fn(&Caller) -> bool,
 ) {
-    for begin in ["POST /api/v1/nodes", WATCH] {
-        let what = format!("as before: {begin}");
-        wait(agent, server, &what, |one| {
-            one.asked.starts_with(begin) && is_old(one)
-        });
-    }
+    let mut before = Vec::new();
+    agent.eventually("both as before", || {
+        before.extend(server.callers());
+        ["POST /api/v1/nodes", WATCH].iter().all(|begin| {
+            before
+                .iter()
+                .any(|one: &Caller| one.asked.starts_with(begin))
+        })
+    });
+    assert!(before.iter().all(is_old), "{before:#?}");
     replace();
     wait(agent, server, "the next request", |one| is_new(one));
     // The watch that is open stays; cut off, it is opened as the new one.

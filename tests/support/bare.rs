@@ -1,9 +1,36 @@
 //! An agent that has no dockerd: what it tells others, it tells all the same.
 
 use std::fs;
+use std::io::Write;
 use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
+
+use serde_json::Value;
+use staticlet::jobs::Request;
+
+/// A job of the built program, with its request given.
+pub fn start_job(request: &Request) -> Child {
+    let mut job = Command::new(env!("CARGO_BIN_EXE_staticlet"))
+        .arg("job")
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let text = serde_json::to_vec(request).unwrap();
+    job.stdin.take().unwrap().write_all(&text).unwrap();
+    job
+}
+
+/// What a job says until its end.
+pub fn job(request: &Request) -> Vec<Value> {
+    let out = start_job(request).wait_with_output().unwrap();
+    let lines = out.stdout.split(|byte| *byte == b'\n');
+    let lines = lines.filter(|line| !line.is_empty());
+    lines
+        .map(|line| serde_json::from_slice(line).unwrap())
+        .collect()
+}
 
 /// Its directories go with it.
 pub struct Bare {
