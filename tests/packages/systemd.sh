@@ -17,7 +17,7 @@ try_systemd() {
 
     write_pod one
     check "a pod with every kind of volume is ready" eventually 40 is_ready one
-    check "what the agent mounted is there for the host and its container" same "$(mounts_of one)" "2 2"
+    check "what the agent mounted is there for the host and its container" same "$(mounts_of one)" "3 2"
     hold "ProtectSystem=yes\nMountFlags=shared"
     write_pod two
     check "with ProtectSystem= in the unit" eventually 40 is_ready two
@@ -97,6 +97,7 @@ spec:
       volumeMounts:
         - {name: mem, mountPath: /mem}
         - {name: disk, mountPath: /disk}
+        - {name: disk, mountPath: /part, subPath: part}
         - {name: down, mountPath: /down}
         - {name: host, mountPath: /host}
   volumes:
@@ -112,7 +113,7 @@ is_ready() { in_box staticlet status | grep -q "^default  *$1-box  *1/1"; }
 containers() { in_box docker ps -q --no-trunc | sort; }
 restarts_are() { [ "$(in_box systemctl show -P NRestarts staticlet)" = "$1" ] && in_box systemctl is-active --quiet staticlet; }
 
-# How many of the pod's volumes in memory the host has, and its container.
+# How many of the pod's mounts (two volumes in memory, the part of one) the host has, and how many in memory its container.
 mounts_of() {
     local id
     id=$(in_box docker ps -qf "name=k8s_web_$1-box")
