@@ -27,7 +27,9 @@ fn logs_of_what_runs_and_of_what_has_ended() {
         err.ends_with("has several containers, choose one with -c: c, tty\n"),
         "{err}"
     );
-    assert_eq!(agent.typed(&["logs", "a", "-c", "tty"]).0, "first\r\n");
+    eventually(&agent, "the terminal is there", SOON, || {
+        agent.typed(&["logs", "a", "-c", "tty"]).0 == "first\r\n"
+    });
     let mut last = String::new();
     eventually(&agent, "both streams are there", SOON, || {
         let (out, err, code) = agent.typed(&["logs", "default/a", "-c", "c", "--tail=50"]);
