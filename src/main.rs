@@ -25,6 +25,14 @@ fn main() -> ExitCode {
             commands::print(concat!("staticlet ", env!("CARGO_PKG_VERSION"), "\n"));
             Outcome::Fine
         }
+        Ok(Command::Completion(shell)) => {
+            commands::print(&cli::completion(shell));
+            Outcome::Fine
+        }
+        Ok(Command::Man) => {
+            commands::print(&cli::man(env!("CARGO_PKG_VERSION")));
+            Outcome::Fine
+        }
         Ok(Command::Help(name)) => {
             commands::print(&cli::help(name));
             Outcome::Fine

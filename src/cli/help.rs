@@ -1,7 +1,6 @@
 //! What `--help` prints.
 
-use super::flags::{HONOURED, HONOURED_BOOL};
-use super::words::{COMMANDS, Flag, Words, command};
+use super::words::{COMMANDS, Flag, HELP, Words, agent_flags, command};
 
 const HEAD: &str = "\
 staticlet runs Kubernetes static pods on Docker Engine, without a kubelet.
@@ -19,11 +18,19 @@ Try it:
 Only names that end in .yaml, .yml or .json are manifests. Stopping the agent leaves the pods alone.
 ";
 
-const TAIL: &str = "\
-Other flags of a kubelet are accepted with a warning where they mean nothing here.
+pub(super) const OTHERS: &str =
+    "Other flags of a kubelet are accepted with a warning where they mean nothing here.";
 
-Exit codes: 0 fine; 1 status: something is not well, check: a problem, fields: no such field; 100 wrong use or settings; 111 the system failed, try again.
-";
+/// How the program ends.
+pub(super) const EXIT_CODES: &[(u8, &str)] = &[
+    (0, "fine"),
+    (
+        1,
+        "the answer is no: something is not well, not so in time, or not there",
+    ),
+    (100, "wrong use or settings"),
+    (111, "the system failed, try again"),
+];
 
 /// Columns of a line at most, so that it stands on any terminal.
 const WIDTH: usize = 100;
@@ -42,7 +49,7 @@ fn of_command(of: &Words) -> String {
     text.push_str(&of.example.replace('\n', "\n  "));
     text.push_str("\n\nFlags:\n");
     let mut flags: Vec<(String, &str)> = of.flags.iter().map(|f| (name(f), f.what)).collect();
-    flags.push(("-h, --help".to_owned(), "print this"));
+    flags.push((name(&HELP), HELP.what));
     let width = flags.iter().map(|(name, _)| name.len()).max().unwrap_or(0);
     for (name, what) in flags {
         text.push_str(&format!("  {name:<width$}  {what}\n"));
@@ -105,15 +112,22 @@ fn whole() -> String {
     }
     text.push_str("\nFlags of the agent:\n");
     let mut line = |flag: String, what: &str| text.push_str(&format!("  {flag:<38} {what}\n"));
-    for (name, value, what) in HONOURED {
-        line(format!("--{name}={value}"), what);
+    for flag in agent_flags() {
+        let letter = flag
+            .short
+            .map(|letter| format!("-{letter} {}, ", flag.value));
+        let value = if flag.value.is_empty() { "" } else { "=" };
+        let letter = letter.unwrap_or_default();
+        line(
+            format!("{letter}--{}{value}{}", flag.long, flag.value),
+            flag.what,
+        );
     }
-    for (name, what) in HONOURED_BOOL {
-        line(format!("--{name}"), what);
-    }
-    line("-v N, --v=N".to_owned(), "log more: 4 debug, 6 trace");
     line("--version".to_owned(), "print the version");
-    text.push('\n');
-    text.push_str(TAIL);
+    text.push_str(&format!("\n{OTHERS}\n\nExit codes: "));
+    let codes = EXIT_CODES.iter();
+    let codes: Vec<String> = codes.map(|(code, what)| format!("{code} {what}")).collect();
+    text.push_str(&codes.join("; "));
+    text.push_str(".\n");
     text
 }

@@ -4,20 +4,26 @@
 //! switched off by `--flag=false`. [`flags`](self) known to a kubelet and pointless here become warnings, unknown ones an
 //! error with the nearest known name. Deliberately absent: what the values mean (see `config`).
 
+mod completion;
 mod flags;
 mod help;
 mod lint;
+mod man;
 mod pods;
 mod run;
+mod shell;
 mod typed;
 mod words;
 
 use std::collections::BTreeMap;
 use std::ffi::OsString;
 
+pub use completion::completion;
 pub use help::help;
 pub use lint::CheckFlags;
+pub use man::man;
 pub use pods::{Goal, LogsFlags, PlaceFlags, RestartFlags, StatusFlags, StopFlags, WaitFlags};
+pub use shell::Shell;
 use typed::Stop;
 use words::{Read, Words};
 
@@ -55,6 +61,10 @@ pub enum Command {
     },
     /// Be the first process of a sandbox.
     Pause,
+    /// Print the completion for a shell.
+    Completion(Shell),
+    /// Print the manual page.
+    Man,
     /// Print the version.
     Version,
     /// Print how to use it, or one of its commands.

@@ -2,8 +2,9 @@
 
 use std::ffi::OsString;
 
+use super::flags::{HONOURED, HONOURED_BOOL};
 use super::typed::{Stop, Typed};
-use super::{Command, lint, pods, run};
+use super::{Command, lint, pods, run, shell};
 
 /// A command.
 #[derive(Debug)]
@@ -33,8 +34,8 @@ pub(super) enum Read {
     Agent(fn(Vec<OsString>) -> Result<Command, Vec<String>>),
 }
 
-/// A flag of a command.
-#[derive(Debug)]
+/// A flag of a command, or of the agent.
+#[derive(Clone, Copy, Debug)]
 pub(super) struct Flag {
     /// Its letter, if it has one.
     pub(super) short: Option<char>,
@@ -47,7 +48,7 @@ pub(super) struct Flag {
 }
 
 impl Flag {
-    const fn new(long: &'static str, value: &'static str, what: &'static str) -> Flag {
+    pub(super) const fn new(long: &'static str, value: &'static str, what: &'static str) -> Flag {
         Flag {
             short: None,
             long,
@@ -56,7 +57,7 @@ impl Flag {
         }
     }
 
-    const fn letter(self, letter: char) -> Flag {
+    pub(super) const fn letter(self, letter: char) -> Flag {
         Flag {
             short: Some(letter),
             ..self
@@ -70,6 +71,13 @@ impl Flag {
         } else {
             Vec::new()
         }
+    }
+
+    /// Every way in which it is typed.
+    pub(super) fn names(&self) -> Vec<String> {
+        let letter = self.short.map(|letter| format!("-{letter}"));
+        let long = Some(format!("--{}", self.long));
+        letter.into_iter().chain(long).collect()
     }
 
     /// As a person would type it.
@@ -89,6 +97,16 @@ impl Words {
     pub(super) fn letter(&self, letter: char) -> Option<&'static Flag> {
         let mut flags = self.flags.iter().copied();
         flags.find(|flag| flag.short == Some(letter))
+    }
+
+    /// Its flags, with those of the agent where it takes them, and `--help`.
+    pub(super) fn all_flags(&self) -> Vec<Flag> {
+        let mut flags: Vec<Flag> = self.flags.iter().map(|flag| **flag).collect();
+        if let Read::Agent(_) = self.read {
+            flags.extend(agent_flags());
+        }
+        flags.push(HELP);
+        flags
     }
 
     /// How many words it takes at least and at most.
@@ -125,6 +143,18 @@ const DOCKER: Flag = Flag::new(
     "dockerd; default: the agent's, or DOCKER_HOST",
 );
 const CONTAINER: Flag = Flag::new("container", "NAME", "which container of the pod").letter('c');
+
+pub(super) const HELP: Flag = Flag::new("help", "", "print this").letter('h');
+
+/// The flags of the agent itself, in the order of `--help`.
+pub(super) fn agent_flags() -> Vec<Flag> {
+    let valued = HONOURED.iter();
+    let valued = valued.map(|(long, value, what)| Flag::new(long, value, what));
+    let bare = HONOURED_BOOL.iter();
+    let bare = bare.map(|(long, what)| Flag::new(long, "", what));
+    let verbose = Flag::new("v", "N", "log more: 4 debug, 6 trace").letter('v');
+    valued.chain(bare).chain([verbose]).collect()
+}
 
 /// All of them, in the order of `--help`.
 pub(super) const COMMANDS: &[Words] = &[
@@ -250,7 +280,7 @@ runs has to be stopped first.",
             &Flag::new(
                 "timeout",
                 "TIME",
-                "kill what has not ended by then; default: each has its whole grace period",
+                "kill what has not ended by then; default: whole grace periods",
             ),
             &NODE,
             &RUN_DIR,
@@ -286,6 +316,25 @@ Exit code 1: there is a problem.",
         flags: &[],
         example: "staticlet fields spec.containers.livenessProbe",
         read: Read::Own(lint::fields),
+    },
+    Words {
+        name: "completion",
+        takes: "bash|zsh|fish",
+        what: "print what makes a shell complete commands, flags and pods",
+        more: "For one session as below. To have it always write it to /etc/bash_completion.d/staticlet, to _staticlet in a \
+directory of zsh's fpath, or to /etc/fish/completions/staticlet.fish.",
+        flags: &[],
+        example: "eval \"$(staticlet completion bash)\"\nstaticlet completion fish | source",
+        read: Read::Own(shell::completion),
+    },
+    Words {
+        name: "man",
+        takes: "",
+        what: "print the manual page",
+        more: "",
+        flags: &[],
+        example: "staticlet man | man -l -",
+        read: Read::Own(shell::man),
     },
 ];
 

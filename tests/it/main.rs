@@ -17,6 +17,7 @@ mod captures;
 mod check;
 mod cli;
 mod commands;
+mod completion;
 mod config;
 mod converge;
 mod decide;
