@@ -15,7 +15,7 @@ use crate::docker::wire::Image;
 use crate::pod::ContainerName;
 use crate::state::{FailReason, LoadedImage, Report};
 use crate::sys::files::{self, Durable};
-use crate::sys::{Error, Kind, read_beneath};
+use crate::sys::{Error, Kind, inside};
 use crate::translate::{
     ContainerInput, EnvFile, EnvFiles, ImageFacts, container_body, container_name, env_files,
     hosts_file, paths, seccomp_file, sub_path_plans,
@@ -51,8 +51,7 @@ pub(super) fn start(job: &PodJob, wanted: &Wanted<'_>) -> Result<(), Failed> {
     nonroot::check(pod, container, &image.config.user)
         .map_err(because(FailReason::CreateContainerConfigError))?;
     let node = &job.request.node;
-    let seccomp =
-        read_seccomp(job, container).map_err(because(FailReason::CreateContainerConfigError))?;
+    let seccomp = read_seccomp(job, container)?;
     let hosts = write_hosts(job, wanted.sandbox)
         .map_err(because(FailReason::CreateContainerConfigError))?;
     let env_files = read_env_files(env_files(pod, container, node));
@@ -133,13 +132,11 @@ fn remember(job: &PodJob, container: &Container, image: &Image) {
 }
 
 /// The text of the container's seccomp profile, if it has one of this machine.
-fn read_seccomp(job: &PodJob, container: &Container) -> crate::sys::Result<Option<String>> {
-    let Some(pod) = &job.request.pod else {
-        return Ok(None);
-    };
-    let path = seccomp_file(pod, container, &job.request.node)
-        .map_err(|problem| Error::new("find the seccomp profile", Kind::Refused, problem))?;
-    path.map(|path| read_text(&path)).transpose()
+fn read_seccomp(job: &PodJob, container: &Container) -> Result<Option<String>, Failed> {
+    let path = seccomp_file(job.pod()?, container, &job.request.node)
+        .map_err(because(FailReason::CreateContainerConfigError))?;
+    let text = path.map(|path| read_text(&path)).transpose();
+    text.map_err(because(FailReason::CreateContainerConfigError))
 }
 
 /// The image to start from; `None` when it has to be pulled first.
@@ -202,7 +199,7 @@ fn write_in_place(path: &str, bytes: &[u8], mode: u32) -> crate::sys::Result<()>
 /// Reads the files that variables come from. A container has written them: no link leads out of its volume.
 fn read_env_files(wanted: Vec<EnvFile>) -> EnvFiles {
     let read = |file: &EnvFile| {
-        let bytes = read_beneath(Path::new(&file.dir), Path::new(&file.path), ENV_BYTES_MAX)
+        let bytes = inside::read_below(Path::new(&file.dir), Path::new(&file.path), ENV_BYTES_MAX)
             .map_err(|error| error.to_string())?;
         String::from_utf8(bytes).map_err(|_| "it is not UTF-8".to_owned())
     };

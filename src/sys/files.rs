@@ -56,7 +56,8 @@ pub fn open_regular(path: &Path, flags: OFlag) -> Result<File> {
     }
 }
 
-fn read_open(file: File, path: &Path, max: usize) -> Result<Vec<u8>> {
+/// Reads what is open; `path` is for messages.
+pub(super) fn read_open(file: File, path: &Path, max: usize) -> Result<Vec<u8>> {
     let mut bytes = Vec::new();
     let limit = u64::try_from(max).unwrap_or(u64::MAX).saturating_add(1);
     file.take(limit)

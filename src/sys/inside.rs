@@ -8,7 +8,7 @@
 
 use std::collections::VecDeque;
 use std::ffi::{OsStr, OsString};
-use std::os::fd::{AsFd, OwnedFd};
+use std::os::fd::{AsFd, AsRawFd, OwnedFd};
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 
@@ -17,6 +17,7 @@ use nix::fcntl::{OFlag, open, openat, readlinkat};
 use nix::sys::stat::{Mode, SFlag, fstat, mkdirat, umask};
 
 use super::error::{Error, Kind, Result};
+use super::files::{open_regular, read_open};
 
 /// As many links as the kernel follows on one path.
 const LINKS_MAX: u32 = 40;
@@ -30,6 +31,28 @@ const TRIES_MAX: u32 = 40;
 /// # Errors
 /// `Refused` for a path that leads out and for what the kernel says; `Gone` for a link that leads to nothing.
 pub fn open_or_make(root: &Path, path: &Path) -> Result<OwnedFd> {
+    walk(root, parts(path.as_os_str(), Origin::Asked), path)
+}
+
+/// Reads a regular file at `path` below the directory `root`. Links are followed as far as they stay below.
+///
+/// # Errors
+/// `Gone`; `Refused` for a path that leads out and for what is no regular file; `TooBig` beyond `max` bytes.
+pub fn read_below(root: &Path, path: &Path, max: usize) -> Result<Vec<u8>> {
+    let doing = || format!("read {} in {}", path.display(), root.display());
+    if path.is_absolute() {
+        return Err(Error::new(doing(), Kind::Refused, "it leads out"));
+    }
+    // What a link names is never made, and here nothing is.
+    let found = walk(root, parts(path.as_os_str(), Origin::Link), path)?;
+    // A place cannot be read. Opened by its descriptor it is the same file, whatever has its name now.
+    let place = format!("/proc/self/fd/{}", found.as_raw_fd());
+    let file = open_regular(Path::new(&place), OFlag::empty());
+    let file = file.map_err(|e| Error::new(doing(), e.kind(), e.said()))?;
+    read_open(file, &root.join(path), max)
+}
+
+fn walk(root: &Path, left: VecDeque<Part>, path: &Path) -> Result<OwnedFd> {
     let doing = || format!("open {} in {}", path.display(), root.display());
     let fault = |e| Error::errno(doing(), e);
     let top = open(root, dir_flags(), Mode::empty()).map_err(fault)?;
@@ -40,7 +63,7 @@ pub fn open_or_make(root: &Path, path: &Path) -> Result<OwnedFd> {
         roots,
         mode,
         open: vec![top],
-        left: parts(path.as_os_str(), Origin::Asked),
+        left,
         links: 0,
     };
     while let Some(part) = walk.left.pop_front() {
@@ -256,6 +279,30 @@ mod tests {
         }
         assert!(!root.join("nothing").exists() && !dir.join("outside/x").exists());
         fs::remove_dir_all(dir).unwrap();
+    }
+
+    #[test]
+    fn a_file_is_read_inside_and_not_out() {
+        let dir = std::env::temp_dir().join(format!("staticlet-beneath-{}", std::process::id()));
+        let inner = dir.join("v/d");
+        fs::create_dir_all(&inner).unwrap();
+        fs::write(inner.join("f"), "in").unwrap();
+        fs::write(dir.join("secret"), "out").unwrap();
+        symlink("d/f", dir.join("v/good")).unwrap();
+        symlink("../secret", dir.join("v/up")).unwrap();
+        symlink(dir.join("secret"), dir.join("v/away")).unwrap();
+        symlink("..", inner.join("back")).unwrap();
+        let read = |inside: &str| read_below(&dir.join("v"), Path::new(inside), 10);
+        assert_eq!(read("good").unwrap(), b"in");
+        assert_eq!(read("d/back/d/f").unwrap(), b"in");
+        for out in ["up", "away", "d/back/up", "../secret", "/etc/hostname"] {
+            assert_eq!(read(out).unwrap_err().kind(), Kind::Refused, "{out}");
+        }
+        assert_eq!(read("d").unwrap_err().kind(), Kind::Refused);
+        assert_eq!(read("none").unwrap_err().kind(), Kind::Gone);
+        fs::write(inner.join("f"), "far too long a text").unwrap();
+        assert_eq!(read("good").unwrap_err().kind(), Kind::TooBig);
+        fs::remove_dir_all(&dir).unwrap();
     }
 
     /// CVE-2017-1002101 and CVE-2021-25741: a directory and a link change places all the time.

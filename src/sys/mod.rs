@@ -3,7 +3,6 @@
 //! IO. Nothing here knows Docker or Kubernetes. Every read is bounded, every wait has a deadline. Deliberately absent:
 //! thread pools, async, and anything that would need `unsafe`.
 
-mod beneath;
 mod child;
 mod clock;
 mod duration;
@@ -22,7 +21,6 @@ mod spelling;
 pub mod tls;
 mod url;
 
-pub use beneath::read_beneath;
 pub use child::{Child, Guest, die_with_parent, drop_privileges, signal_of, told};
 pub use clock::{Mono, Now, Wall, now};
 pub use duration::duration;
