@@ -8,6 +8,11 @@ use crate::pod::PodKey;
 /// The mark of a mirror pod; its value is the hash of the version it shows.
 pub const MIRROR: &str = "kubernetes.io/config.mirror";
 
+/// Where the pods of a node are listed and watched.
+pub fn pods_path(node: &str) -> String {
+    format!("/api/v1/pods?fieldSelector=spec.nodeName%3D{node}")
+}
+
 /// A pod as listed.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Listed {

@@ -13,13 +13,10 @@ use super::PodRequest;
 use crate::pod::{PodUid, ValidPod};
 use crate::state::DockerFacts;
 use crate::sys::{Error, Kind, Result, pause};
-use crate::translate::{CgroupLimits, cgroup_limits, cgroup_path, cgroup_paths};
+use crate::translate::{CPU_PERIOD_US, CgroupLimits, cgroup_limits, cgroup_path, cgroup_paths};
 
 /// Where every machine has its cgroups.
 const ROOT: &str = "/sys/fs/cgroup";
-
-/// The period of a quota, as in the bodies of the containers.
-const PERIOD_US: i64 = 100_000;
 
 /// A process that has just ended keeps its cgroup for a moment: 10, 20, 40 and 80 ms are waited, as runc does.
 const REMOVE_TRIES: u32 = 5;
@@ -103,15 +100,15 @@ fn remove_tree(dir: &Path, depth: u32) -> bool {
 fn files(root: &Path, path: &str, limits: &CgroupLimits, version: u8) -> Vec<(PathBuf, String)> {
     let quota = limits.cpu_quota_us.map(|quota| match version {
         1 => ("cpu", "cpu.cfs_quota_us", quota.to_string()),
-        _ => ("", "cpu.max", format!("{quota} {PERIOD_US}")),
+        _ => ("", "cpu.max", format!("{quota} {CPU_PERIOD_US}")),
     });
     let memory = limits.memory_bytes.map(|bytes| match version {
         1 => ("memory", "memory.limit_in_bytes", bytes.to_string()),
         _ => ("", "memory.max", bytes.to_string()),
     });
-    let pids = limits.pids.map(|pids| match version {
-        1 => ("pids", "pids.max", pids.to_string()),
-        _ => ("", "pids.max", pids.to_string()),
+    let pids = limits.pids.map(|pids| {
+        let hierarchy = if version == 1 { "pids" } else { "" };
+        (hierarchy, "pids.max", pids.to_string())
     });
     let all = [quota, memory, pids].into_iter().flatten();
     all.map(|(hierarchy, file, text)| (root.join(hierarchy).join(path).join(file), text))

@@ -16,7 +16,7 @@ use super::report::say;
 use super::run::Outcome;
 use crate::pod::MANIFEST_BYTES_MAX;
 use crate::sources::{FetchRequest, Tags};
-use crate::state::{FailReason, Fetched, Report};
+use crate::state::{Fetched, Report};
 use crate::sys::tls::{self, Identity, Tls, Trust};
 use crate::sys::{self, Mono, files, shown_url};
 
@@ -45,9 +45,14 @@ pub(super) fn run(request: &FetchRequest) -> Outcome {
     if !sys::drop_privileges() {
         return Outcome::Failed;
     }
-    match tls.and_then(|tls| fetch(request, &tls)) {
-        Ok(Answer::Unchanged) => say(&Report::Fetched(Fetched::Unchanged)),
-        Ok(Answer::New(text, tags)) => {
+    Outcome::told(tls.and_then(|tls| fetch(request, &tls)).map(tell))
+}
+
+/// Says the answer, a part after the other.
+fn tell(answer: Answer) {
+    match answer {
+        Answer::Unchanged => say(&Report::Fetched(Fetched::Unchanged)),
+        Answer::New(text, tags) => {
             let mut rest = text.as_str();
             while !rest.is_empty() {
                 let mut cuts = (0..=PART_BYTES.min(rest.len())).rev();
@@ -62,16 +67,7 @@ pub(super) fn run(request: &FetchRequest) -> Outcome {
                 last_modified: tags.last_modified,
             }));
         }
-        Err(message) => {
-            say(&Report::Failed {
-                container: None,
-                reason: FailReason::JobError,
-                message,
-            });
-            return Outcome::Failed;
-        }
     }
-    Outcome::Done
 }
 
 /// The files that say whom to trust.

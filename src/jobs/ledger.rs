@@ -144,14 +144,14 @@ pub(super) fn note(root_dir: &str, image: &LoadedImage, busy: bool) -> Result<()
     {
         return Ok(());
     }
-    change(root_dir, |ledger| ledger.note(image, busy, sys::now().wall))
+    change(root_dir, |ledger| ledger.note(image, busy, sys::now().wall)).map(drop)
 }
 
-/// Changes what is remembered; jobs that do this at the same time wait for each other.
+/// Changes what is remembered, and gives what that is now; jobs that do this at the same time wait for each other.
 ///
 /// # Errors
 /// The file cannot be written: what was remembered before stays.
-pub(super) fn change(root_dir: &str, change: impl FnOnce(&mut Ledger)) -> Result<()> {
+pub(super) fn change(root_dir: &str, change: impl FnOnce(&mut Ledger)) -> Result<Ledger> {
     let lock = Path::new(root_dir).join("images.lock");
     let doing = || format!("lock {}", lock.display());
     let file = File::create(&lock).map_err(|e| Error::io(doing(), &e))?;
@@ -161,12 +161,13 @@ pub(super) fn change(root_dir: &str, change: impl FnOnce(&mut Ledger)) -> Result
     let mut ledger = before.clone();
     change(&mut ledger);
     if ledger == before {
-        return Ok(());
+        return Ok(ledger);
     }
     let path = path(root_dir);
     let text = serde_json::to_vec(&ledger)
         .map_err(|e| Error::new(format!("write {}", path.display()), Kind::Garbled, e))?;
-    files::replace(&path, &text, 0o600, Durable::No)
+    files::replace(&path, &text, 0o600, Durable::No)?;
+    Ok(ledger)
 }
 
 fn path(root_dir: &str) -> PathBuf {

@@ -15,7 +15,7 @@ use crate::apiserver::wire::{self, Listed};
 use crate::apiserver::{Answer, Api, Credential};
 use crate::decide::report::{Change, Shown, patch, report};
 use crate::pod::PodKey;
-use crate::state::{ApiSaid, FailReason, Node, Report};
+use crate::state::{ApiSaid, Node, Report};
 use crate::status::mirror::{self, Owner};
 use crate::status::node::{self, Machine, NodeSettings};
 use crate::sys::{self, Error, Kind, Result};
@@ -59,17 +59,7 @@ pub struct MirrorRequest {
 
 /// Does it.
 pub(super) fn run(request: &MirrorRequest) -> Outcome {
-    match carry_out(request) {
-        Ok(()) => Outcome::Done,
-        Err(error) => {
-            say(&Report::Failed {
-                container: None,
-                reason: FailReason::JobError,
-                message: error.to_string(),
-            });
-            Outcome::Failed
-        }
-    }
+    Outcome::told(carry_out(request))
 }
 
 fn carry_out(request: &MirrorRequest) -> Result<()> {
@@ -203,8 +193,10 @@ impl Job<'_> {
     fn pods(&mut self) -> Result<()> {
         let request = self.request;
         let node = &request.node.name;
-        let path = format!("/api/v1/pods?fieldSelector=spec.nodeName%3D{node}");
-        let list = done(self.api.get(&path)?, "list the pods of this node")?;
+        let list = done(
+            self.api.get(&wire::pods_path(node))?,
+            "list the pods of this node",
+        )?;
         let listed = wire::pods(&list, node).ok_or_else(|| {
             let said = "the answer is no list of pods";
             Error::new("list the pods of this node", Kind::Garbled, said)

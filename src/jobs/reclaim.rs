@@ -5,12 +5,12 @@ use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 
-use super::ledger::{self, Ledger};
+use super::ledger;
 use super::report::say;
 use super::run::Outcome;
 use crate::decide::{Disk, ImageSeen, Pins, ReclaimLimits, ReclaimWhy, Removal, reclaim};
 use crate::docker::Docker;
-use crate::state::{FailReason, ReclaimSaid, Report};
+use crate::state::{ReclaimSaid, Report};
 use crate::sys::{self, Kind, Result, files};
 
 /// What is to be looked at.
@@ -33,17 +33,7 @@ pub struct ReclaimRequest {
 
 /// Does it.
 pub(super) fn run(request: &ReclaimRequest) -> Outcome {
-    match carry_out(request) {
-        Ok(()) => Outcome::Done,
-        Err(error) => {
-            say(&Report::Failed {
-                container: None,
-                reason: FailReason::JobError,
-                message: error.to_string(),
-            });
-            Outcome::Failed
-        }
-    }
+    Outcome::told(carry_out(request))
 }
 
 fn carry_out(request: &ReclaimRequest) -> Result<()> {
@@ -54,13 +44,12 @@ fn carry_out(request: &ReclaimRequest) -> Result<()> {
     let in_use: BTreeSet<&str> = in_use.iter().map(|id| bare(id)).collect();
     let there: BTreeSet<&str> = images.iter().map(|image| image.id.as_str()).collect();
     let now = sys::now().wall;
-    ledger::change(&request.root_dir, |ledger| {
+    let ledger = ledger::change(&request.root_dir, |ledger| {
         ledger.images.retain(|id, _| there.contains(id.as_str()));
         for (id, usage) in &mut ledger.images {
             usage.seen(in_use.contains(bare(id)), now);
         }
     })?;
-    let ledger = Ledger::read(&request.root_dir);
     let dir = request.preload_dir.as_deref();
     let brought = dir.into_iter().flat_map(|dir| ledger.brought(dir));
     let pins = Pins {

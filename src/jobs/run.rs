@@ -4,9 +4,11 @@ use std::io::{Read, Write};
 
 use log::error;
 
+use super::report::say;
 use super::{
     Request, events, fetch, hook, keep, mirror, pod, preload, probe, pull, reclaim, watch,
 };
+use crate::state::{FailReason, Report};
 use crate::sys::{self, Error, Kind, json};
 
 /// A request holds one pod, whose manifest is at most 1 MiB; quoting and labels make it larger.
@@ -23,6 +25,21 @@ pub enum Outcome {
     BadRequest,
     /// The program that this was to turn into cannot be run.
     NotRun,
+}
+
+impl Outcome {
+    /// How a job ended that is about no pod; what went wrong is reported.
+    pub(super) fn told<E: ToString>(result: Result<(), E>) -> Outcome {
+        let Err(error) = result else {
+            return Outcome::Done;
+        };
+        say(&Report::Failed {
+            container: None,
+            reason: FailReason::JobError,
+            message: error.to_string(),
+        });
+        Outcome::Failed
+    }
 }
 
 /// Reads one request from standard input and carries it out.

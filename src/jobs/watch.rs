@@ -10,7 +10,7 @@ use crate::state::{ApiSaid, Report};
 
 /// Follows the watch until it ends; the agent opens it again.
 pub(super) fn run(kubeconfig: &str, credential: Option<&Credential>, node: &str) -> Outcome {
-    let path = format!("/api/v1/pods?fieldSelector=spec.nodeName%3D{node}");
+    let path = wire::pods_path(node);
     let followed = access::open(kubeconfig, credential).and_then(|api| {
         let end = api.watch(&path, &mut |line| {
             if line.kind == "ERROR" {

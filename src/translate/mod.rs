@@ -35,6 +35,7 @@ pub use labels::{
     Identity, ROOT_LABEL, Role, SANDBOX, container_name, own_label, read_identity, sandbox_name,
 };
 pub use qos::{Qos, qos};
+pub use resources::CPU_PERIOD_US;
 pub use sandbox::{SandboxInput, sandbox_body};
 pub use security::seccomp_file;
 pub use subpaths::{SubPathPlan, sub_path_plans};

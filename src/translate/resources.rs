@@ -19,8 +19,8 @@ pub(super) struct Limits {
     pub(super) memory_bytes: i64,
 }
 
-/// The kubelet's `cpuCFSQuotaPeriod`.
-pub(super) const CPU_PERIOD_US: i64 = 100_000;
+/// The kubelet's `cpuCFSQuotaPeriod`, in microseconds.
+pub const CPU_PERIOD_US: i64 = 100_000;
 
 /// The kernel refuses a smaller quota.
 const CPU_QUOTA_US_MIN: i64 = 1000;
