@@ -17,8 +17,8 @@ use serde::{Deserialize, Serialize};
 
 use crate::pod::{PodKey, PodUid};
 use crate::state::{
-    ArchiveStatus, Before, ContainerId, ContainerState, Desired, Held, JobKey, Memory, Node,
-    Observed, ObservedPod, Refusal, Source, Stranger,
+    ArchiveStatus, Before, ContainerId, Desired, Held, JobKey, Memory, Node, Observed, ObservedPod,
+    Refusal, Source, Stranger,
 };
 use crate::status::{Case, Reason, pod_status, reasons};
 use crate::sys::files::{self, Durable};
@@ -422,11 +422,7 @@ fn notes(world: &World<'_>, case: &Case<'_>, goes: bool) -> Vec<String> {
         let text = "no manifest names it; it stays until every manifest can be used";
         notes.push(text.to_owned());
     }
-    let runs = |there: &ObservedPod| {
-        let mut sandboxes = there.sandboxes.iter();
-        sandboxes.any(|one| matches!(one.state, ContainerState::Running { .. }))
-    };
-    let waits = world.memory.held == Held::Starts && !case.there.is_some_and(runs);
+    let waits = world.memory.held == Held::Starts && !case.there.is_some_and(ObservedPod::is_up);
     if case.wanted.is_some() && waits {
         notes.push("it starts when image archives have been loaded".to_owned());
     }

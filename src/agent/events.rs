@@ -138,7 +138,7 @@ impl Recorder {
     /// Takes in what happened to a job.
     pub(super) fn happened(&mut self, event: &Event, desired: &Desired, node: &str, now: Now) {
         node.clone_into(&mut self.node);
-        let Some(key) = pod_of(event.job()) else {
+        let Some(key) = event.job().pod() else {
             return;
         };
         let Some(pod) = desired.pods.get(key).map(|wanted| &wanted.pod.pod) else {
@@ -388,19 +388,6 @@ impl Recorder {
         let may = *left > 0;
         *left = left.saturating_sub(1);
         may
-    }
-}
-
-fn pod_of(job: &JobKey) -> Option<&PodKey> {
-    match job {
-        JobKey::Pod(key) | JobKey::Pull(key, _) | JobKey::Probe(key, ..) => Some(key),
-        JobKey::Events
-        | JobKey::Keep
-        | JobKey::Fetch
-        | JobKey::Preload
-        | JobKey::Reclaim
-        | JobKey::Mirror
-        | JobKey::Watch => None,
     }
 }
 

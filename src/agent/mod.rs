@@ -18,7 +18,7 @@ mod tell;
 mod vitals;
 
 use std::collections::BTreeMap;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use log::{info, warn};
@@ -40,15 +40,28 @@ pub use stop::{Stopped, stop_all};
 use tell::Teller;
 use vitals::Vitals;
 
+/// Makes the root directory this process's own for as long as it runs.
+fn lock(root_dir: &str) -> sys::Result<Lock> {
+    files::make_dir(Path::new(root_dir), 0o750)?;
+    Lock::take(&lock_path(root_dir))
+}
+
+/// The process that has a root directory, if an agent runs on it.
+pub fn holder(root_dir: &str) -> Option<String> {
+    Lock::holder(&lock_path(root_dir))
+}
+
+fn lock_path(root_dir: &str) -> PathBuf {
+    Path::new(root_dir).join("agent.lock")
+}
+
 /// Runs until SIGTERM or SIGINT; the pods go on without it.
 ///
 /// # Errors
 /// Only at the start: another agent has the root directory, or the directories cannot be made.
 pub fn run(settings: Settings, notify: Notify, reread: &Reread<'_>) -> sys::Result<()> {
     let signals = Signals::block()?;
-    let root_dir = Path::new(&settings.node.root_dir);
-    files::make_dir(root_dir, 0o750)?;
-    let _lock = Lock::take(&root_dir.join("agent.lock"))?;
+    let _lock = lock(&settings.node.root_dir)?;
     let mut agent = Agent::new(settings, notify);
     info!(node:% = agent.settings.node.name; "agent started");
     tell::settings(&agent.settings);
@@ -240,19 +253,8 @@ impl Agent {
     /// Reads dockerd. The clock is read before and after: what a look costs sets the pause to the next.
     fn look(&mut self) {
         let began = sys::now();
-        let busy = self.memory.jobs.keys().filter_map(|job| match job {
-            JobKey::Pod(key) => Some(key.clone()),
-            JobKey::Pull(..)
-            | JobKey::Probe(..)
-            | JobKey::Events
-            | JobKey::Keep
-            | JobKey::Fetch
-            | JobKey::Preload
-            | JobKey::Reclaim
-            | JobKey::Mirror
-            | JobKey::Watch => None,
-        });
-        let result = self.observer.look(&busy.collect());
+        let busy = self.memory.jobs.keys().filter_map(JobKey::steps_of);
+        let result = self.observer.look(&busy.cloned().collect());
         let now = sys::now();
         self.pace.looked(began.mono, now.mono, result.is_ok());
         self.vitals.looked(began.mono, result.is_ok());

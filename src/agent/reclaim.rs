@@ -6,6 +6,7 @@ use log::{info, warn};
 
 use super::{Agent, launch};
 use crate::jobs::{ReclaimRequest, Request};
+use crate::pod::all_containers;
 use crate::state::{JobKey, ReclaimSaid, Report};
 use crate::sys::{Mono, Now};
 
@@ -68,13 +69,9 @@ impl Agent {
         let node = &self.settings.node;
         let pods = self.desired.pods.values();
         let specs = pods.filter_map(|wanted| wanted.pod.pod.spec.as_ref());
-        let containers = specs.flat_map(|spec| {
-            spec.init_containers
-                .iter()
-                .flatten()
-                .chain(&spec.containers)
-        });
-        let images = containers.filter_map(|container| container.image.clone());
+        let images = specs
+            .flat_map(all_containers)
+            .filter_map(|container| container.image.clone());
         let request = ReclaimRequest {
             docker_socket: node.docker_socket.clone(),
             api: self.observed.docker.api,

@@ -4,14 +4,13 @@
 //! afterwards brings every pod back.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::path::Path;
 use std::time::Duration;
 
 use super::Agent;
 use crate::config::Settings;
 use crate::pod::PodKey;
 use crate::state::{JobKey, Observed};
-use crate::sys::{self, Error, Kind, Lock, Mono, Notify, files};
+use crate::sys::{self, Error, Kind, Mono, Notify};
 
 /// Pods that are ended side by side. They mostly wait for their grace to be over, so that fewer would add one grace to the
 /// other; more jobs are more processes at once, on a machine that goes down.
@@ -37,9 +36,7 @@ pub fn stop_all(
     timeout: Option<Duration>,
     gone: &mut dyn FnMut(&PodKey),
 ) -> sys::Result<Stopped> {
-    let root_dir = Path::new(&settings.node.root_dir);
-    files::make_dir(root_dir, 0o750)?;
-    let _lock = Lock::take(&root_dir.join("agent.lock"))?;
+    let _lock = super::lock(&settings.node.root_dir)?;
     let mut agent = Agent::new(settings, Notify::default());
     agent.limits.pod_jobs = PODS;
     agent.desired.complete = true;
@@ -102,19 +99,8 @@ impl Agent {
     /// Pods of which there is anything left, or at work.
     fn left(&self) -> BTreeSet<PodKey> {
         let there = self.observed.pods.values().map(|pod| pod.key.clone());
-        let at_work = self.memory.jobs.keys().filter_map(|job| match job {
-            JobKey::Pod(key) => Some(key.clone()),
-            JobKey::Pull(..)
-            | JobKey::Probe(..)
-            | JobKey::Events
-            | JobKey::Keep
-            | JobKey::Fetch
-            | JobKey::Preload
-            | JobKey::Reclaim
-            | JobKey::Mirror
-            | JobKey::Watch => None,
-        });
-        there.chain(at_work).collect()
+        let at_work = self.memory.jobs.keys().filter_map(JobKey::steps_of);
+        there.chain(at_work.cloned()).collect()
     }
 
     /// Why a pod is still there.

@@ -243,18 +243,11 @@ pub(super) fn action(action: &Action) {
         } => {
             info!(pod:% = key, container:%, image:%, why:%; "pull started");
         }
-        Action::Cancel { job, why } => match job {
-            JobKey::Pod(key) | JobKey::Pull(key, _) | JobKey::Probe(key, ..) => {
+        Action::Cancel { job, why } => {
+            if let Some(key) = job.pod() {
                 info!(pod:% = key, why:%; "job cancelled");
             }
-            JobKey::Events
-            | JobKey::Keep
-            | JobKey::Fetch
-            | JobKey::Preload
-            | JobKey::Reclaim
-            | JobKey::Mirror
-            | JobKey::Watch => {}
-        },
+        }
     }
 }
 

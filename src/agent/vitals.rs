@@ -87,10 +87,7 @@ impl Agent {
                 ContainerState::Unknown { .. } => unknown,
             } += 1;
         }
-        let runs = |pod: &&ObservedPod| {
-            let mut sandboxes = pod.sandboxes.iter();
-            sandboxes.any(|one| matches!(one.state, ContainerState::Running { .. }))
-        };
+        let runs = |pod: &&ObservedPod| pod.is_up();
         let refusals = &self.desired.refusals;
         let error = self.docker_error.clone().map(|error| {
             let since = self.vitals.failing.map(|since| now.mono.since(since));

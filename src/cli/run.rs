@@ -17,16 +17,21 @@ pub(super) fn run(args: Vec<OsString>) -> Result<Command, Vec<String>> {
 
 /// The agent's flags, and `-o`.
 pub(super) fn config(args: Vec<OsString>) -> Result<Command, Vec<String>> {
-    Ok(match read(args, command("config"))? {
-        Ok(typed) => Command::Config(typed.flags, typed.output),
-        Err(other) => other,
-    })
+    printing(args, "config", Command::Config)
 }
 
 /// The same, for another command.
 pub(super) fn doctor(args: Vec<OsString>) -> Result<Command, Vec<String>> {
-    Ok(match read(args, command("doctor"))? {
-        Ok(typed) => Command::Doctor(typed.flags, typed.output),
+    printing(args, "doctor", Command::Doctor)
+}
+
+fn printing(
+    args: Vec<OsString>,
+    name: &str,
+    of: fn(RunFlags, Output) -> Command,
+) -> Result<Command, Vec<String>> {
+    Ok(match read(args, command(name))? {
+        Ok(typed) => of(typed.flags, typed.output),
         Err(other) => other,
     })
 }

@@ -1,18 +1,18 @@
 //! Which agent a command is about: its directories, its dockerd, and what it published.
 
 use std::collections::BTreeMap;
-use std::path::Path;
 
 use k8s_openapi::api::core::v1::Pod;
 
 use super::status::reason_text;
 use super::{Fault, docker_host};
+use crate::agent;
 use crate::cli::{PlaceFlags, RunFlags};
 use crate::config::{self, Settings};
 use crate::docker::Docker;
 use crate::pod::PodKey;
 use crate::publish::{self, PodExtra, Published};
-use crate::sys::{self, Lock};
+use crate::sys;
 use crate::translate::own_label;
 
 /// One agent, whether it runs or not.
@@ -78,12 +78,13 @@ impl Place {
 
     /// The process of the agent, while it runs.
     pub(super) fn agent(&self) -> Option<String> {
-        Lock::holder(&Path::new(&self.settings.node.root_dir).join("agent.lock"))
+        agent::holder(&self.settings.node.root_dir)
     }
 
     /// What was published of a pod.
     pub(super) fn pod(&self, key: &PodKey) -> Option<&Pod> {
-        self.pods().find(|pod| key_of(pod).as_ref() == Some(key))
+        self.pods()
+            .find(|pod| PodKey::of(pod).as_ref() == Some(key))
     }
 
     /// What was published of all pods.
@@ -109,12 +110,4 @@ impl Place {
         let texts: Vec<String> = about.map(|reason| reason_text(reason, now)).collect();
         texts.join("; ")
     }
-}
-
-/// The key of a published pod.
-pub(super) fn key_of(pod: &Pod) -> Option<PodKey> {
-    Some(PodKey {
-        namespace: pod.metadata.namespace.clone()?,
-        name: pod.metadata.name.clone()?,
-    })
 }

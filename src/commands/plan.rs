@@ -14,6 +14,7 @@ use serde_json::json;
 use super::changed::changed_fields;
 use super::status::refusal_lines;
 use super::{Outcome, complain, docker_host, misuse, print};
+use crate::agent;
 use crate::cli::{Output, RunFlags};
 use crate::config::{self, Settings};
 use crate::decide::{Action, Decision, Limits, Why, decide, words};
@@ -22,7 +23,7 @@ use crate::pod::{PodKey, PodUid, SpecHash};
 use crate::publish::{self, Published, Publisher};
 use crate::sources::{Message, foretell};
 use crate::state::{Desired, Memory, Observed, PodMemory, Refusal, Source};
-use crate::sys::{Lock, Now};
+use crate::sys::Now;
 
 /// Prints what would change; `Fine` whatever that is.
 pub fn plan(flags: &RunFlags, output: Output) -> Outcome {
@@ -98,14 +99,11 @@ struct Plan {
 
 impl Plan {
     fn new(settings: &Settings, observed: &Observed, now: Now) -> Plan {
-        let there = |key: &PodKey| {
-            let mut pods = observed.pods.values();
-            pods.find(|pod| pod.key == *key).map(|pod| pod.uid.clone())
-        };
+        let there = |key: &PodKey| observed.pod(key).map(|pod| pod.uid.clone());
         let (desired, messages) = foretell(settings.sources(), now, &there);
         let published = publish::read(&publish::path(&settings.node.run_dir)).ok();
-        let lock = Path::new(&settings.node.root_dir).join("agent.lock");
-        let agent = published.as_ref().filter(|_| Lock::holder(&lock).is_some());
+        let runs = |_: &&Published| agent::holder(&settings.node.root_dir).is_some();
+        let agent = published.as_ref().filter(runs);
         let mut memory = Memory {
             before: Publisher::new(&settings.node).before(),
             ..Memory::default()

@@ -47,7 +47,7 @@ fn try_restart(flags: &RestartFlags) -> Result<(), Fault> {
         ));
     }
     let observed = Observer::new(&place.settings.node).look(&BTreeSet::new())?;
-    let there = observed.pods.values().find(|pod| pod.key == key);
+    let there = observed.pod(&key);
     let targets = targets(flags.container.as_deref(), (&key, there), &place)?;
     for target in &targets {
         if rule(&place, &key, target).is_never() {

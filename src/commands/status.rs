@@ -1,19 +1,18 @@
 //! `staticlet status`: what the agent published, for people or as a PodList.
 
-use std::path::Path;
 use std::time::Duration;
-
-use k8s_openapi::api::core::v1::Pod;
 
 use super::describe::describe;
 use super::terminal::Screen;
 use super::watch::watch;
 use super::{Fault, Outcome, complain, print};
+use crate::agent;
 use crate::cli::{Output, StatusFlags};
+use crate::pod::PodKey;
 use crate::publish::{self, Published};
 use crate::state::{ArchiveState, ArchiveStatus, Refusal, Source};
 use crate::status::{Reason, Row, age, render, row};
-use crate::sys::{Kind, Lock, Now, Wall};
+use crate::sys::{Kind, Now, Wall};
 
 /// Prints the state; `Fine` when all pods are well and no manifest is refused, or when the one that is meant is well.
 pub fn status(flags: &StatusFlags) -> Outcome {
@@ -73,8 +72,7 @@ pub(super) fn see(run_dir: &str) -> Result<Seen, String> {
         };
         format!("{error}{hint}")
     })?;
-    let lock = Path::new(&file.staticlet.root_dir).join("agent.lock");
-    let runs = Lock::holder(&lock).is_some();
+    let runs = agent::holder(&file.staticlet.root_dir).is_some();
     if !runs {
         // What was being done died with it.
         for pod in file.staticlet.pods.values_mut() {
@@ -136,11 +134,8 @@ impl Seen {
 
 /// `namespace/name` of each pod.
 fn names(file: &Published) -> String {
-    let of = |pod: &Pod| {
-        let namespace = pod.metadata.namespace.as_deref()?;
-        Some(format!("{namespace}/{}\n", pod.metadata.name.as_deref()?))
-    };
-    file.items.iter().filter_map(of).collect()
+    let keys = file.items.iter().filter_map(PodKey::of);
+    keys.map(|key| format!("{key}\n")).collect()
 }
 
 /// A PodList that anything that reads `kubectl get pods -o json` can read.

@@ -4,7 +4,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use super::find::{self, Instance};
-use super::place::{Place, key_of};
+use super::place::Place;
 use super::status::refusal_lines;
 use super::{Fault, Outcome, complain};
 use crate::cli::{Goal, WaitFlags};
@@ -117,7 +117,7 @@ fn look(flags: &WaitFlags) -> Result<Vec<(String, Verdict)>, Fault> {
 }
 
 fn ready(flags: &WaitFlags, place: &Place) -> Result<Vec<(String, Verdict)>, Fault> {
-    let wanted = place.pods().filter_map(key_of);
+    let wanted = place.pods().filter_map(PodKey::of);
     let wanted = wanted.filter(|key| place.extra(key).is_some_and(|e| e.source.is_some()));
     let is_manifest = |refusal: &&Refusal| match &refusal.source {
         // The path of all manifests may be mounted yet, and a URL may answer yet.

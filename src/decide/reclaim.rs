@@ -118,7 +118,11 @@ pub fn reclaim(
     limits: &ReclaimLimits,
     now: Wall,
 ) -> Vec<Removal> {
-    let pinned: BTreeSet<FullName> = pins.names.iter().filter_map(|name| full(name)).collect();
+    let pinned: BTreeSet<FullName> = pins
+        .names
+        .iter()
+        .filter_map(|name| ImageRef::in_full(name))
+        .collect();
     let mut idle: Vec<(&ImageSeen, Duration)> = images
         .iter()
         .filter(|image| !image.busy && !pins.ids.contains(&image.id))
@@ -152,20 +156,19 @@ pub fn reclaim(
 /// Repository and version, with what may be left out.
 type FullName = (String, String);
 
-fn full(name: &str) -> Option<FullName> {
-    let image = ImageRef::parse(name).ok()?;
-    Some((image.repository(), image.version()))
-}
-
 /// The names of an image, tags first. dockerd writes `<none>:<none>` for none.
 fn names(image: &ImageSeen) -> impl Iterator<Item = (FullName, &String)> {
     let all = image.tags.iter().chain(&image.digests);
-    all.filter_map(|name| Some((full(name)?, name)))
+    all.filter_map(|name| Some((ImageRef::in_full(name)?, name)))
 }
 
 /// Whether it has only names that we know it by: a tag exactly, a digest by its repository.
 fn is_ours(image: &ImageSeen, usage: &Usage) -> bool {
-    let known: BTreeSet<FullName> = usage.names.iter().filter_map(|name| full(name)).collect();
+    let known: BTreeSet<FullName> = usage
+        .names
+        .iter()
+        .filter_map(|name| ImageRef::in_full(name))
+        .collect();
     names(image).all(|((repository, version), _)| {
         let is_digest = version.contains(':');
         let mut of_it = known.iter().filter(|(known, _)| *known == repository);

@@ -75,6 +75,13 @@ impl ImageRef {
         version.unwrap_or("latest").to_owned()
     }
 
+    /// Repository and version of a name with what may be left out, to tell whether two mean the same; `None` for what is no
+    /// name.
+    pub fn in_full(name: &str) -> Option<(String, String)> {
+        let image = ImageRef::parse(name).ok()?;
+        Some((image.repository(), image.version()))
+    }
+
     /// Whether another pull may bring another image under the same name, as far as the name tells.
     pub fn is_latest(&self) -> bool {
         self.digest.is_none() && self.tag.as_deref().is_none_or(|tag| tag == "latest")

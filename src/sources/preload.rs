@@ -191,12 +191,12 @@ impl Preload {
 
     /// An image is wanted and not there: archives that brought one of this name are looked at again.
     pub fn missing(&mut self, image: &str) {
-        let Some(wanted) = in_full(image) else {
+        let Some(wanted) = ImageRef::in_full(image) else {
             return;
         };
         for archive in self.archives.values_mut() {
             let mut images = archive.images().iter();
-            if images.any(|name| in_full(name).as_ref() == Some(&wanted)) {
+            if images.any(|name| ImageRef::in_full(name).as_ref() == Some(&wanted)) {
                 archive.doubt();
             }
         }
@@ -477,12 +477,6 @@ impl Archive {
             retry: now.after(wait),
         };
     }
-}
-
-/// Repository and version of a name, with what may be left out.
-fn in_full(name: &str) -> Option<(String, String)> {
-    let image = ImageRef::parse(name).ok()?;
-    Some((image.repository(), image.version()))
 }
 
 fn is_archive(name: &OsStr) -> bool {

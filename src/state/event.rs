@@ -31,6 +31,27 @@ pub enum JobKey {
     Reclaim,
 }
 
+impl JobKey {
+    /// The pod that it is about.
+    pub fn pod(&self) -> Option<&PodKey> {
+        match self {
+            JobKey::Pod(key) | JobKey::Pull(key, _) | JobKey::Probe(key, ..) => Some(key),
+            JobKey::Events
+            | JobKey::Keep
+            | JobKey::Fetch
+            | JobKey::Preload
+            | JobKey::Reclaim
+            | JobKey::Mirror
+            | JobKey::Watch => None,
+        }
+    }
+
+    /// The pod whose steps it carries out: nobody else changes its containers.
+    pub fn steps_of(&self) -> Option<&PodKey> {
+        self.pod().filter(|_| matches!(self, JobKey::Pod(_)))
+    }
+}
+
 /// Which of a container's probes; in the order in which they matter.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]

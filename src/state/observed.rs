@@ -33,6 +33,21 @@ pub struct ObservedPod {
     pub containers: Vec<Container>,
 }
 
+impl Observed {
+    /// A pod of this key: of several versions that are there any.
+    pub fn pod(&self, key: &PodKey) -> Option<&ObservedPod> {
+        self.pods.values().find(|pod| pod.key == *key)
+    }
+}
+
+impl ObservedPod {
+    /// Whether a sandbox of it runs.
+    pub fn is_up(&self) -> bool {
+        let mut sandboxes = self.sandboxes.iter();
+        sandboxes.any(|one| matches!(one.state, ContainerState::Running { .. }))
+    }
+}
+
 /// A container id: 64 hex digits.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(transparent)]

@@ -4,12 +4,12 @@ use std::collections::BTreeMap;
 
 use serde_json::{Value, json};
 use staticlet::pod::Problem;
-use staticlet::publish::{Occurrence, Publisher, World as Told};
+use staticlet::publish::{Occurrence, Publisher};
 use staticlet::state::{FailReason, Failure, Node, Refusal, Source};
 use staticlet::sys::{Mono, Now, Wall, now};
 
 use crate::support::scratch::Scratch;
-use crate::support::world::{World, healthy_with, key, name};
+use crate::support::world::{World, healthy_with, key, name, told};
 
 /// Publishes a world as an agent would that has its directories here.
 fn published(dir: &Scratch, world: &World) {
@@ -30,17 +30,8 @@ fn published(dir: &Scratch, world: &World) {
         message: format!("it is {reason}\nindeed"),
     };
     let events = vec![event(3600, 1, "Sad", None), event(60, 7, "Bad", Some("a"))];
-    let told = Told {
-        desired: &world.desired,
-        observed: &world.observed,
-        memory: &world.memory,
-        node: &node,
-        docker_error: None,
-        disk_short: None,
-        archives: Vec::new(),
-        api: None,
-        events: &BTreeMap::from([(key(), events)]),
-    };
+    let events = BTreeMap::from([(key(), events)]);
+    let told = told(world, &node, &events);
     Publisher::new(&node).publish(&told, now()).unwrap();
 }
 

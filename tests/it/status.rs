@@ -2,13 +2,13 @@
 
 use serde_json::json;
 use staticlet::pod::PodUid;
-use staticlet::publish::{Publisher, World as Told, path, read};
+use staticlet::publish::{Publisher, path, read};
 use staticlet::state::{ContainerMemory, ContainerState, Crash, FailReason, Failure, Node};
 use staticlet::status::{Case, Row, Tone, age, pod_status, reasons, render, row};
 use staticlet::sys::{Mono, Now};
 
 use crate::support::world::{
-    World, at, container, exited, healthy, healthy_with, key, name, node, running,
+    World, at, container, exited, healthy, healthy_with, key, name, node, running, told,
 };
 
 /// Phase, Ready's reason, READY, STATUS and RESTARTS of the one pod.
@@ -264,17 +264,8 @@ fn the_file_is_written_when_something_changed() {
     world.observed.docker.version = "20.10".into();
     let file = path(&node.run_dir);
     let tell = |publisher: &mut Publisher, world: &World, seconds| {
-        let told = Told {
-            desired: &world.desired,
-            observed: &world.observed,
-            memory: &world.memory,
-            node: &node,
-            docker_error: None,
-            disk_short: None,
-            archives: Vec::new(),
-            api: None,
-            events: &Default::default(),
-        };
+        let events = Default::default();
+        let told = told(world, &node, &events);
         publisher.publish(&told, at(seconds)).unwrap();
         read(&file).unwrap()
     };

@@ -1,9 +1,11 @@
 //! Hand-made worlds for the tests of the pure rooms.
 
+use std::collections::BTreeMap;
 use std::rc::Rc;
 
 use serde_json::json;
 use staticlet::pod::{ContainerName, PodKey, PodUid, SpecHash, ValidPod};
+use staticlet::publish::{Occurrence, World as Told};
 use staticlet::state::{
     Container, ContainerId, ContainerState, Desired, DesiredPod, Exit, Memory, Node, Observed,
     ObservedPod, Sandbox, Source,
@@ -190,4 +192,23 @@ pub fn node() -> Node {
         "crash_wait_max_seconds": 300,
     });
     serde_json::from_value(node).unwrap()
+}
+
+/// What is published of a world in which nothing else is known.
+pub fn told<'a>(
+    world: &'a World,
+    node: &'a Node,
+    events: &'a BTreeMap<PodKey, Vec<Occurrence>>,
+) -> Told<'a> {
+    Told {
+        desired: &world.desired,
+        observed: &world.observed,
+        memory: &world.memory,
+        node,
+        docker_error: None,
+        disk_short: None,
+        archives: Vec::new(),
+        api: None,
+        events,
+    }
 }

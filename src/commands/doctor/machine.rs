@@ -4,8 +4,9 @@ use std::net::IpAddr;
 use std::path::Path;
 
 use super::Finding;
+use crate::agent;
 use crate::state::Node;
-use crate::sys::{Lock, Wall, files};
+use crate::sys::{Wall, files};
 
 /// When this program was built, in seconds since 1970, by the build script.
 const BUILT: &str = env!("STATICLET_BUILT");
@@ -150,9 +151,8 @@ pub(super) fn privileges() -> Vec<Finding> {
 
 /// Whether an agent has the root directory.
 pub(super) fn agent(node: &Node) -> Option<Finding> {
-    let lock = Path::new(&node.root_dir).join("agent.lock");
     let root = &node.root_dir;
-    Some(match Lock::holder(&lock) {
+    Some(match agent::holder(root) {
         Some(holder) => Finding::ok("agent", format!("{holder} has {root}")),
         None => Finding::warn(
             "agent",

@@ -9,7 +9,7 @@ use crate::docker::Docker;
 use crate::jobs::port_owner;
 use crate::pod::PodKey;
 use crate::sources::foretell;
-use crate::state::{ContainerState, Desired, Observed, ObservedPod, Source};
+use crate::state::{Desired, Observed, Source};
 use crate::sys::Now;
 
 /// A port of the machine that a pod wants.
@@ -34,10 +34,7 @@ pub(super) fn manifests(
             "neither a path nor a URL is given: there is nothing to run; give --pod-manifest-path";
         return vec![Finding::warn("manifests", said)];
     }
-    let there = |key: &PodKey| {
-        let mut pods = observed?.pods.values();
-        pods.find(|pod| pod.key == *key).map(|pod| pod.uid.clone())
-    };
+    let there = |key: &PodKey| Some(observed?.pod(key)?.uid.clone());
     let (desired, messages) = foretell(settings.sources(), now, &there);
     let mut found = Vec::new();
     if let Some(path) = path {
@@ -97,7 +94,7 @@ fn ports(settings: &Settings, desired: &Desired, observed: Option<&Observed>) ->
         // What a pod of ours listens on is its own.
         let runs = observed.is_some_and(|observed| {
             let mut pods = observed.pods.values();
-            pods.any(|pod| pod.key == *one.pod && is_up(pod))
+            pods.any(|pod| pod.key == *one.pod && pod.is_up())
         });
         if runs {
             continue;
@@ -124,11 +121,6 @@ fn ports(settings: &Settings, desired: &Desired, observed: Option<&Observed>) ->
         ));
     }
     found
-}
-
-fn is_up(pod: &ObservedPod) -> bool {
-    let mut sandboxes = pod.sandboxes.iter();
-    sandboxes.any(|one| matches!(one.state, ContainerState::Running { .. }))
 }
 
 fn wanted_ports<'a>(
