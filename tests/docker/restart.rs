@@ -165,9 +165,10 @@ fn a_pod_is_active_until_its_deadline_whoever_runs_it() {
     agent.wait_status("DeadlineExceeded: Pod was active on the node longer");
     thread::sleep(Duration::from_secs(2));
     let all = agent.all("a");
-    assert!(all.iter().all(|c| c["State"] == "exited"), "{all:?}");
+    let log = agent.log();
+    assert!(all.iter().all(|c| c["State"] == "exited"), "{all:?}\n{log}");
     assert!(
         all.iter().any(|c| c["Id"] == first.as_str()) && all.len() == 2,
-        "{all:?}"
+        "{all:?}\n{log}"
     );
 }
