@@ -22,7 +22,7 @@ use crate::state::{
 };
 use crate::status::{Case, Reason, pod_status, reasons};
 use crate::sys::files::{self, Durable};
-use crate::sys::{Error, Kind, Now, Result, Wall, json};
+use crate::sys::{Error, Gather, Kind, Now, Result, Wall, json};
 pub use extra::{Occurrence, ProbeExtra};
 
 /// A file larger than this is not ours: 500 pods with the largest manifests are below a tenth of it.
@@ -197,7 +197,7 @@ impl Publisher {
             Some((PodUid(pod.metadata.uid?), told))
         });
         Publisher {
-            told: told.collect(),
+            told: told.gather(),
             path,
             on_disk: None,
             is_seen: false,
@@ -220,7 +220,7 @@ impl Publisher {
             };
             Some((id, before))
         };
-        statuses.filter_map(one).collect()
+        statuses.filter_map(one).gather()
     }
 
     /// Publishes; does nothing when nothing changed since the last time.
@@ -403,7 +403,7 @@ pub fn read(path: &Path) -> Result<Published> {
 fn keys(world: &World<'_>) -> BTreeMap<PodKey, PodUid> {
     let left = world.observed.pods.values();
     let mut keys: BTreeMap<PodKey, PodUid> =
-        left.map(|pod| (pod.key.clone(), pod.uid.clone())).collect();
+        left.map(|pod| (pod.key.clone(), pod.uid.clone())).gather();
     for (key, wanted) in &world.desired.pods {
         keys.insert(key.clone(), wanted.pod.uid.clone());
     }

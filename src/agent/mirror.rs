@@ -18,7 +18,7 @@ use crate::decide::report::{Shown, Stage};
 use crate::jobs::{MirrorRequest, Request};
 use crate::pod::PodKey;
 use crate::state::{ApiSaid, Desired, JobEnd, Node, Observed, Report};
-use crate::sys::{Mono, Now};
+use crate::sys::{Gather, Mono, Now};
 
 /// What is due so soon is done by the job that is due now.
 const SOON: Duration = Duration::from_millis(200);
@@ -249,7 +249,7 @@ impl Mirrors {
                 self.node_told = Some(digest.clone());
             }
             ApiSaid::Listed { versions } => {
-                self.known = versions.iter().cloned().collect();
+                self.known = versions.iter().cloned().gather();
             }
             ApiSaid::Told { key, what, version } => {
                 debug!(pod:% = key, why:% = what; "mirror pod written");

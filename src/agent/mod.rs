@@ -32,7 +32,7 @@ use crate::publish::{Api, Publisher, World};
 use crate::serve::Doors;
 use crate::sources::{Preload, Sources};
 use crate::state::{Desired, Event, JobEnd, JobKey, Memory, Observed};
-use crate::sys::{self, Lock, Mono, Notify, Now, Signal, Signals, files};
+use crate::sys::{self, Gather, Lock, Mono, Notify, Now, Signal, Signals, files};
 use mirror::{Mirrors, View};
 use pace::Pace;
 pub use reload::{Reread, log_level};
@@ -204,7 +204,7 @@ impl Agent {
             .pods
             .values()
             .map(|pod| (&pod.key, &pod.uid))
-            .collect();
+            .gather();
         let desired = self
             .sources
             .look(now, &|key| running.get(key).map(|uid| (*uid).clone()));
@@ -254,7 +254,7 @@ impl Agent {
     fn look(&mut self) {
         let began = sys::now();
         let busy = self.memory.jobs.keys().filter_map(JobKey::steps_of);
-        let result = self.observer.look(&busy.cloned().collect());
+        let result = self.observer.look(&busy.cloned().gather());
         let now = sys::now();
         self.pace.looked(began.mono, now.mono, result.is_ok());
         self.vitals.looked(began.mono, result.is_ok());

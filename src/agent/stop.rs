@@ -10,7 +10,7 @@ use super::Agent;
 use crate::config::Settings;
 use crate::pod::PodKey;
 use crate::state::{JobKey, Observed};
-use crate::sys::{self, Error, Kind, Mono, Notify};
+use crate::sys::{self, Error, Gather, Kind, Mono, Notify};
 
 /// Pods that are ended side by side. They mostly wait for their grace to be over, so that fewer would add one grace to the
 /// other; more jobs are more processes at once, on a machine that goes down.
@@ -56,9 +56,7 @@ pub fn stop_all(
         known.clone_from(&left);
         if left.is_empty() || sys::now().mono >= until {
             let why = left.into_iter().map(|key| (key.clone(), agent.why(&key)));
-            return Ok(Stopped {
-                left: why.collect(),
-            });
+            return Ok(Stopped { left: why.gather() });
         }
         sys::poll(&agent.jobs.fds(), due.min(until));
     }
@@ -100,7 +98,7 @@ impl Agent {
     fn left(&self) -> BTreeSet<PodKey> {
         let there = self.observed.pods.values().map(|pod| pod.key.clone());
         let at_work = self.memory.jobs.keys().filter_map(JobKey::steps_of);
-        there.chain(at_work.cloned()).collect()
+        there.chain(at_work.cloned()).gather()
     }
 
     /// Why a pod is still there.

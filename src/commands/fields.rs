@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use super::{Outcome, complain, print};
 use crate::pod::field_table;
-use crate::sys::nearest;
+use crate::sys::{Gather, nearest};
 
 /// Prints the fields whose paths begin with `prefix`; `Bad` when there are none.
 pub fn fields(prefix: &str) -> Outcome {
@@ -21,7 +21,7 @@ pub fn fields(prefix: &str) -> Outcome {
         let known: BTreeSet<String> = table
             .iter()
             .flat_map(|row| heads(&bare(&row.path)))
-            .collect();
+            .gather();
         let hint = nearest(&wanted, known.iter().map(String::as_str));
         let hint = hint.map_or(String::new(), |near| format!("; did you mean {near}?"));
         complain(&format!(

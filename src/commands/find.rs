@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use super::place::Place;
 use crate::pod::PodKey;
 use crate::state::ContainerId;
-use crate::sys::{self, nearest};
+use crate::sys::{self, Gather, nearest};
 use crate::translate::{Role, SANDBOX, read_identity};
 
 /// A pod is called wrong in a message that lists at most so many others.
@@ -80,7 +80,7 @@ pub(super) fn pod(typed: &str, place: &Place, list: &[Instance]) -> Result<PodKe
 /// Every pod that was published or has containers.
 pub(super) fn keys(place: &Place, list: &[Instance]) -> BTreeSet<PodKey> {
     let there = list.iter().map(|one| one.key.clone());
-    place.pods().filter_map(PodKey::of).chain(there).collect()
+    place.pods().filter_map(PodKey::of).chain(there).gather()
 }
 
 /// `name` or `namespace/name`, with or without the node's name at its end. The name as a whole comes first. `None`: it is

@@ -38,7 +38,8 @@ impl Place {
         };
         let published = published.filter(is_meant);
         let told = published.as_ref().map(|file| &file.staticlet);
-        let mut values = BTreeMap::from([("run-dir".to_owned(), flags.run_dir.clone())]);
+        let mut values = BTreeMap::new();
+        values.insert("run-dir".to_owned(), flags.run_dir.clone());
         for (name, flag, told) in [
             ("root-dir", &flags.root_dir, told.map(|told| &told.root_dir)),
             (

@@ -23,7 +23,7 @@ use crate::pod::{PodKey, PodUid, SpecHash};
 use crate::publish::{self, Published, Publisher};
 use crate::sources::{Message, foretell};
 use crate::state::{Desired, Memory, Observed, PodMemory, Refusal, Source};
-use crate::sys::Now;
+use crate::sys::{Gather, Now};
 
 /// Prints what would change; `Fine` whatever that is.
 pub fn plan(flags: &RunFlags, output: Output) -> Outcome {
@@ -198,7 +198,7 @@ fn wanted_before(
         let hash = SpecHash(hash.get("kubernetes.io/config.hash")?.clone());
         Some((key, PodMemory::new(uid, Some(hash), now)))
     };
-    agent.items.iter().filter_map(one).collect()
+    agent.items.iter().filter_map(one).gather()
 }
 
 fn notes(settings: &Settings, desired: &Desired, messages: &[Message]) -> Vec<String> {
@@ -247,14 +247,14 @@ fn rows(
     published: Option<&Published>,
 ) -> Vec<Row> {
     let there = observed.pods.values().map(|pod| &pod.key);
-    let keys: BTreeSet<&PodKey> = desired.pods.keys().chain(there).collect();
+    let keys: BTreeSet<&PodKey> = desired.pods.keys().chain(there).gather();
     let one = |key: &PodKey| {
         let wanted = desired.pods.get(key);
         let (change, why) = change_of(key, desired, decision);
         let fields = match (change, wanted) {
             (Change::Replace, Some(wanted)) => {
                 let uids = observed.pods.values().filter(|pod| pod.key == *key);
-                let uids: BTreeSet<&str> = uids.map(|pod| pod.uid.0.as_str()).collect();
+                let uids: BTreeSet<&str> = uids.map(|pod| pod.uid.0.as_str()).gather();
                 let items = published
                     .map(|file| file.items.as_slice())
                     .unwrap_or_default();

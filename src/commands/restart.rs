@@ -15,7 +15,7 @@ use crate::state::{
     Container, ContainerState, DockerFacts, Event, JobEnd, JobKey, ObservedPod, Report,
 };
 use crate::status::{Again, Restart};
-use crate::sys::{self, Mono};
+use crate::sys::{self, Gather, Mono};
 
 /// The pause between two looks for the next attempt.
 const PAUSE: Duration = Duration::from_millis(200);
@@ -89,7 +89,7 @@ fn targets<'a>(
     place: &Place,
 ) -> Result<Vec<&'a Container>, Fault> {
     let all = there.map_or(&[][..], |pod| &pod.containers);
-    let names: BTreeSet<&str> = all.iter().map(|one| one.name.as_str()).collect();
+    let names: BTreeSet<&str> = all.iter().map(|one| one.name.as_str()).gather();
     if let Some(typed) = typed
         && !names.contains(typed)
     {

@@ -6,6 +6,7 @@ use std::time::Duration;
 use super::{Given, values};
 use crate::pod::{is_label_key, is_label_value};
 use crate::status::node::NodeSettings;
+use crate::sys::Gather;
 
 /// Where the pods are shown.
 #[derive(Clone, Debug, PartialEq)]
@@ -51,7 +52,7 @@ impl Given<'_> {
         let lease_seconds = self.checked("nodeLeaseDurationSeconds", values::lease_seconds);
         let kubeconfig = self.path("kubeconfig")?.to_string_lossy().into_owned();
         let register = registers.then(|| NodeSettings {
-            labels: labels.into_iter().collect::<BTreeMap<_, _>>(),
+            labels: labels.into_iter().gather::<BTreeMap<_, _>>(),
             taints,
             lease_seconds,
         });

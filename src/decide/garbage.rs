@@ -8,6 +8,7 @@ use super::pod::is_worked_on;
 use super::{Action, Out, Step, Why};
 use crate::pod::{ContainerName, PodKey, container_of};
 use crate::state::{ContainerId, ContainerState, Desired, Memory, Observed, ObservedPod};
+use crate::sys::Gather;
 
 /// Dead instances over one per container of the manifest, and dead sandboxes but the newest, oldest first.
 ///
@@ -44,11 +45,7 @@ pub(super) fn orphans(desired: &Desired, observed: &Observed, memory: &Memory, o
     if !desired.may_remove(None) {
         return;
     }
-    let wanted: BTreeSet<_> = desired
-        .pods
-        .values()
-        .map(|wanted| &wanted.pod.uid)
-        .collect();
+    let wanted: BTreeSet<_> = desired.pods.values().map(|wanted| &wanted.pod.uid).gather();
     for uid in &observed.dirs {
         // A job that was just killed may have made a sandbox that is not seen yet.
         if wanted.contains(uid) || observed.pods.contains_key(uid) || is_worked_on(memory, uid) {

@@ -31,7 +31,7 @@ pub use wake::Wake;
 
 use crate::pod::PodKey;
 use crate::state::{Desired, JobKey, Memory, Observed, ObservedPod};
-use crate::sys::Now;
+use crate::sys::{Gather, Now};
 
 /// The limits that a decision keeps to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -67,7 +67,7 @@ pub fn decide(
     for pod in observed.pods.values() {
         there.entry(&pod.key).or_default().push(pod);
     }
-    let keys: BTreeSet<&PodKey> = desired.pods.keys().chain(there.keys().copied()).collect();
+    let keys: BTreeSet<&PodKey> = desired.pods.keys().chain(there.keys().copied()).gather();
     let mut out = Out {
         now,
         actions: Vec::new(),

@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::pod::ImageRef;
 use crate::state::Usage;
-use crate::sys::Wall;
+use crate::sys::{Gather, Wall};
 
 /// When images are removed.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -122,7 +122,7 @@ pub fn reclaim(
         .names
         .iter()
         .filter_map(|name| ImageRef::in_full(name))
-        .collect();
+        .gather();
     let mut idle: Vec<(&ImageSeen, Duration)> = images
         .iter()
         .filter(|image| !image.busy && !pins.ids.contains(&image.id))
@@ -168,7 +168,7 @@ fn is_ours(image: &ImageSeen, usage: &Usage) -> bool {
         .names
         .iter()
         .filter_map(|name| ImageRef::in_full(name))
-        .collect();
+        .gather();
     names(image).all(|((repository, version), _)| {
         let is_digest = version.contains(':');
         let mut of_it = known.iter().filter(|(known, _)| *known == repository);

@@ -11,6 +11,7 @@ use serde_json::Value;
 use crate::apiserver::wire::Listed;
 use crate::pod::PodKey;
 use crate::status::mirror;
+use crate::sys::Gather;
 
 /// What is to become of the mirror of one pod.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -67,8 +68,8 @@ pub enum Change<'a> {
 /// What has to change. With `orphans`, mirrors of pods that nobody wants go as well: every source has been read, and
 /// dockerd has been looked at.
 pub fn report<'a>(wanted: &'a [Shown], listed: &'a [Listed], orphans: bool) -> Vec<Change<'a>> {
-    let there: BTreeMap<&PodKey, &Listed> = listed.iter().map(|pod| (&pod.key, pod)).collect();
-    let keys: BTreeSet<&PodKey> = wanted.iter().map(|pod| &pod.key).collect();
+    let there: BTreeMap<&PodKey, &Listed> = listed.iter().map(|pod| (&pod.key, pod)).gather();
+    let keys: BTreeSet<&PodKey> = wanted.iter().map(|pod| &pod.key).gather();
     let mut changes = Vec::new();
     for mirror in listed {
         if orphans && mirror.hash.is_some() && !keys.contains(&mirror.key) {

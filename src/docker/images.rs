@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use super::call::Call;
 use super::{Docker, deadlines as limit, wire};
-use crate::sys::Result;
+use crate::sys::{Gather, Result};
 
 impl Docker {
     /// All images but those that are only parts of others, in no order.
@@ -20,6 +20,6 @@ impl Docker {
         call.query = vec![("all", "1".into())];
         call.deadline = limit::ALL;
         let list: Vec<wire::Summary> = self.link.json(call, limit::LIST_BYTES_MAX)?;
-        Ok(list.into_iter().map(|summary| summary.image_id).collect())
+        Ok(list.into_iter().map(|summary| summary.image_id).gather())
     }
 }

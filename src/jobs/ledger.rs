@@ -16,7 +16,7 @@ use serde::{Deserialize, Serialize};
 use super::archive::{self, Flaw};
 use crate::state::{LoadedImage, Usage};
 use crate::sys::files::{self, Durable};
-use crate::sys::{self, Error, Kind, Result, Wall, json};
+use crate::sys::{self, Error, Gather, Kind, Result, Wall, json};
 
 /// A thousand archives of a hundred images, some times over.
 const FILE_BYTES_MAX: usize = 16 << 20;
@@ -100,7 +100,7 @@ impl Ledger {
         let there: BTreeSet<String> = there
             .iter()
             .map(|name| key(&path.with_file_name(name)))
-            .collect();
+            .gather();
         self.archives.retain(|path, _| there.contains(path));
         let now = sys::now().wall;
         for image in &entry.images {

@@ -5,7 +5,7 @@ use std::path::Path;
 
 use crate::state::Node;
 use crate::status::node::Machine;
-use crate::sys::files;
+use crate::sys::{Gather, files};
 
 /// None of these files has more.
 const FILE_BYTES_MAX: usize = 1 << 16;
@@ -95,7 +95,7 @@ fn hugepages() -> BTreeMap<String, u64> {
     };
     entries
         .filter_map(|entry| one(entry.file_name().to_string_lossy().into_owned()))
-        .collect()
+        .gather()
 }
 
 fn os_image(text: &str) -> String {

@@ -9,7 +9,7 @@ use std::io::Write;
 use std::os::unix::fs::{OpenOptionsExt, PermissionsExt, symlink};
 use std::path::Path;
 
-use crate::sys::{Error, Result, Wall, files};
+use crate::sys::{Error, Gather, Result, Wall, files};
 use crate::translate::PlannedFile;
 
 const DIR_MODE: u32 = 0o755;
@@ -30,7 +30,7 @@ pub(super) fn write(volume: &Path, planned: &[PlannedFile], now: Wall) -> Result
     }
     link(&name, &volume.join("..data"))?;
     let first = |file: &PlannedFile| file.path.split('/').next().unwrap_or_default().to_owned();
-    let first: BTreeSet<String> = planned.iter().map(first).collect();
+    let first: BTreeSet<String> = planned.iter().map(first).gather();
     for name in first {
         link(&format!("..data/{name}"), &volume.join(name))?;
     }

@@ -11,7 +11,7 @@ use super::run::Outcome;
 use crate::decide::{Disk, ImageSeen, Pins, ReclaimLimits, ReclaimWhy, Removal, reclaim};
 use crate::docker::Docker;
 use crate::state::{ReclaimSaid, Report};
-use crate::sys::{self, Kind, Result, files};
+use crate::sys::{self, Gather, Kind, Result, files};
 
 /// What is to be looked at.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -41,8 +41,8 @@ fn carry_out(request: &ReclaimRequest) -> Result<()> {
     // Images first: what gets a container in between counts as in use.
     let images = docker.all_images()?;
     let in_use = docker.images_in_use()?;
-    let in_use: BTreeSet<&str> = in_use.iter().map(|id| bare(id)).collect();
-    let there: BTreeSet<&str> = images.iter().map(|image| image.id.as_str()).collect();
+    let in_use: BTreeSet<&str> = in_use.iter().map(|id| bare(id)).gather();
+    let there: BTreeSet<&str> = images.iter().map(|image| image.id.as_str()).gather();
     let now = sys::now().wall;
     let ledger = ledger::change(&request.root_dir, |ledger| {
         ledger.images.retain(|id, _| there.contains(id.as_str()));
@@ -54,7 +54,7 @@ fn carry_out(request: &ReclaimRequest) -> Result<()> {
     let brought = dir.into_iter().flat_map(|dir| ledger.brought(dir));
     let pins = Pins {
         names: request.wanted.clone(),
-        ids: brought.map(str::to_owned).collect(),
+        ids: brought.map(str::to_owned).gather(),
     };
     let images: Vec<ImageSeen> = images
         .into_iter()

@@ -15,7 +15,7 @@ use crate::docker::wire::Image;
 use crate::pod::ContainerName;
 use crate::state::{FailReason, LoadedImage, Report};
 use crate::sys::files::{self, Durable};
-use crate::sys::{Error, Kind, inside};
+use crate::sys::{Error, Gather, Kind, inside};
 use crate::translate::{
     ContainerInput, EnvFile, EnvFiles, ImageFacts, container_body, container_name, env_files,
     hosts_file, paths, seccomp_file, sub_path_plans,
@@ -207,7 +207,7 @@ fn read_env_files(wanted: Vec<EnvFile>) -> EnvFiles {
         let text = read(&file);
         (file, text)
     });
-    each.collect()
+    each.gather()
 }
 
 /// The file for the termination message: any user of the container may write it, whatever the umask. That it cannot be

@@ -20,7 +20,7 @@ use crate::state::{
     Container, ContainerId, ContainerState, DockerFacts, Node, Observed, ObservedPod, Sandbox,
     Stranger,
 };
-use crate::sys::{Error, Kind, Mono, Result, now};
+use crate::sys::{Error, Gather, Kind, Mono, Result, now};
 use crate::translate::{Identity, Role, own_label, paths, read_identity};
 use detail::Detail;
 
@@ -109,7 +109,7 @@ impl Observer {
             dirs: pod_dirs(&self.node),
             ..Observed::default()
         };
-        let there: BTreeSet<&str> = list.iter().map(|summary| summary.id.as_str()).collect();
+        let there: BTreeSet<&str> = list.iter().map(|summary| summary.id.as_str()).gather();
         self.known.retain(|id, _| there.contains(id.0.as_str()));
         for summary in &list {
             let id = ContainerId(summary.id.clone());
@@ -310,5 +310,5 @@ fn pod_dirs(node: &Node) -> BTreeSet<PodUid> {
         .filter_map(|entry| entry.file_name().into_string().ok())
         .filter(|name| paths::is_plain_name(name))
         .map(PodUid)
-        .collect()
+        .gather()
 }

@@ -38,7 +38,7 @@ use std::time::Duration;
 
 use crate::pod::{self, Origin, PodKey, PodUid, Problem, Reading};
 use crate::state::{Desired, JobEnd, Refusal, Report, Source};
-use crate::sys::{Mono, Now, Wall};
+use crate::sys::{Gather, Mono, Now, Wall};
 
 pub use cache::KeepRequest;
 
@@ -252,7 +252,7 @@ impl Sources {
         let (old_dirs, old_urls) = (&self.leaving.dirs, &self.leaving.urls);
         let ids = self.dir.iter().chain(old_dirs).flat_map(DirSource::ids);
         let ids = ids.chain(self.url.iter().chain(old_urls).map(UrlSource::id));
-        let ids = ids.collect();
+        let ids = ids.gather();
         // The URL's own entry is among those wanted, whether it answers or not.
         self.cache.retain(&ids, dir_complete, true);
         let files = self.dir.iter().flat_map(DirSource::candidates);

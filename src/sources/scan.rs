@@ -12,7 +12,7 @@ use std::path::{Path, PathBuf};
 
 use nix::fcntl::OFlag;
 
-use crate::sys::{Error, Kind, Result, Wall};
+use crate::sys::{Error, Gather, Kind, Result, Wall};
 
 /// The most bytes that are read of a manifest; one byte more is read, to tell that there is more.
 pub(super) const MANIFEST_BYTES_MAX: u64 = crate::pod::MANIFEST_BYTES_MAX as u64;
@@ -167,7 +167,7 @@ fn list_one(path: &Path, file: Option<&Path>) -> Result<Listing> {
         entries: found
             .into_iter()
             .map(|entry| (base(path).to_owned(), entry))
-            .collect(),
+            .gather(),
     })
 }
 

@@ -6,6 +6,7 @@ use std::ffi::OsString;
 use super::file::Manifest;
 use super::scan::{Listing, Place};
 use crate::pod::PodKey;
+use crate::sys::Gather;
 
 /// See above.
 pub(super) struct Surroundings {
@@ -28,7 +29,7 @@ impl Surroundings {
         let unread = here().filter(|(_, file)| file.is_unread());
         Surroundings {
             replacing: here().any(|(_, file)| file.good.is_some()),
-            keys: keys.collect(),
+            keys: keys.gather(),
             unread: unread.map(|(_, file)| file.stamp.place).collect(),
         }
     }

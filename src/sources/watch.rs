@@ -12,6 +12,7 @@ use std::path::Path;
 use inotify::{EventMask, Inotify, WatchDescriptor, WatchMask};
 
 use super::scan::base;
+use crate::sys::Gather;
 
 /// Bytes of one read of events: some hundred of them.
 const EVENT_BYTES: usize = 16 * 1024;
@@ -93,7 +94,7 @@ impl Watch {
             .set
             .iter()
             .filter(|(_, (_, role))| matches!(role, Role::Target(_)));
-        let mut keep: BTreeMap<_, _> = targets.map(|(id, watch)| (*id, watch.clone())).collect();
+        let mut keep: BTreeMap<_, _> = targets.map(|(id, watch)| (*id, watch.clone())).gather();
         let mut child = path;
         while let Some(above) = child.parent() {
             let above = if above.as_os_str().is_empty() {
@@ -133,7 +134,7 @@ impl Watch {
             .iter()
             .filter(|(_, (_, role))| !matches!(role, Role::Target(_)))
             .map(|(id, watch)| (*id, watch.clone()))
-            .collect();
+            .gather();
         let mut new = false;
         for name in names {
             let path = if single {

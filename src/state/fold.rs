@@ -9,7 +9,7 @@ use super::memory::{
 };
 use super::{Container, ContainerState, Desired, Observed, Sandbox};
 use crate::pod::{ContainerName, PodKey};
-use crate::sys::{Mono, Now};
+use crate::sys::{Gather, Mono, Now};
 
 /// First pause of a crash-looping container; doubles up to the node's maximum. Shorter: a crash loop keeps the machine
 /// busy. Longer: one late dependency at boot delays the control plane. Kubelet: 10 s.
@@ -63,7 +63,7 @@ impl Memory {
 
     /// Takes in what is wanted: new pods are noted, what is neither wanted nor there is forgotten.
     pub fn wants(&mut self, desired: &Desired, observed: &Observed, now: Now) {
-        let there: BTreeSet<&PodKey> = observed.pods.values().map(|pod| &pod.key).collect();
+        let there: BTreeSet<&PodKey> = observed.pods.values().map(|pod| &pod.key).gather();
         self.pods
             .retain(|key, _| desired.pods.contains_key(key) || there.contains(key));
         let wanted = desired

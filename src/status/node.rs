@@ -5,8 +5,8 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 
-use crate::sys::Wall;
 use crate::sys::files::sha256;
+use crate::sys::{Gather, Wall};
 
 /// What a kubelet keeps from pods by default, `evictionHard`: 100 Mi of memory and a tenth of the disk.
 const MEMORY_KEPT_KIB: u64 = 100 * 1024;
@@ -99,7 +99,7 @@ fn default_labels(machine: &Machine) -> BTreeMap<String, String> {
         ("kubernetes.io/os", "linux"),
     ];
     let pair = |(key, value): (&str, &str)| (key.to_owned(), value.to_owned());
-    rows.into_iter().map(pair).collect()
+    rows.into_iter().map(pair).gather()
 }
 
 /// The patch that gives an existing Node the labels that every node has; `None` when it has them. Labels and taints of the
@@ -114,7 +114,7 @@ pub fn labels_patch(machine: &Machine, shown: &Value) -> Option<Value> {
     let missing: BTreeMap<_, _> = wanted
         .iter()
         .filter(|(key, value)| !is_shown(key, value))
-        .collect();
+        .gather();
     (!missing.is_empty()).then(|| json!({"metadata": {"labels": missing}}))
 }
 

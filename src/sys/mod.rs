@@ -8,6 +8,7 @@ mod clock;
 mod duration;
 mod error;
 pub mod files;
+mod gather;
 pub mod inside;
 pub mod json;
 mod lock;
@@ -25,6 +26,7 @@ pub use child::{Child, Guest, die_with_parent, drop_privileges, signal_of, told}
 pub use clock::{Mono, Now, Wall, now};
 pub use duration::duration;
 pub use error::{Error, Kind, Result};
+pub use gather::Gather;
 pub use lock::Lock;
 pub use notify::Notify;
 pub use poll::{is_read, pause, poll, poll_while_read};

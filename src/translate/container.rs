@@ -12,6 +12,7 @@ use super::{cgroup, labels, pod_spec, qos, resources, security, volumes};
 use crate::docker::wire;
 use crate::pod::{Problem, ValidPod};
 use crate::state::{ContainerId, DockerFacts, Node};
+use crate::sys::Gather;
 
 /// What a container is made from.
 #[derive(Clone, Copy)]
@@ -155,11 +156,13 @@ fn log_config(node: &Node, docker: &DockerFacts) -> Option<wire::LogConfig> {
         return None;
     }
     let files = node.log_files_max.max(1);
-    let mut config = BTreeMap::from([
+    let mut config: BTreeMap<String, String> = [
         // Docker's suffixes are decimal; a plain number is bytes.
         ("max-size".to_owned(), node.log_bytes_max.to_string()),
         ("max-file".to_owned(), files.to_string()),
-    ]);
+    ]
+    .into_iter()
+    .gather();
     if driver == "local" && files < 2 {
         // The driver compresses what it rotates and refuses to start when nothing is kept.
         config.insert("compress".into(), "false".into());

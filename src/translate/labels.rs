@@ -12,7 +12,7 @@ use serde::Serialize;
 
 use crate::pod::{ContainerName, PodKey, PodUid, Problem, SpecHash, ValidPod};
 use crate::state::{ContainerId, Node};
-use crate::sys::Wall;
+use crate::sys::{Gather, Wall};
 
 use super::{hooks, paths};
 
@@ -135,7 +135,7 @@ pub(super) fn container_labels(
     let name = ContainerName(container.name.clone());
     let logs = paths::container_logs_dir(node, &pod.key, &pod.uid, &name);
     let text = |t: &Option<String>| t.clone().unwrap_or_default();
-    let mut labels = BTreeMap::from([
+    let mut labels: BTreeMap<String, String> = [
         (CONTAINER_NAME.into(), name.0),
         (TYPE.into(), TYPE_CONTAINER.into()),
         (LOG_PATH.into(), paths::container_log(&logs, made.attempt)),
@@ -150,7 +150,9 @@ pub(super) fn container_labels(
             MESSAGE_POLICY.into(),
             text(&container.termination_message_policy),
         ),
-    ]);
+    ]
+    .into_iter()
+    .gather();
     let spec = pod.pod.spec.as_ref();
     if let Some(grace) = spec.and_then(|s| s.termination_grace_period_seconds) {
         labels.insert(GRACE.into(), grace.to_string());

@@ -8,7 +8,7 @@ use super::{cgroup, dns, labels, pod_spec, qos, resources, security};
 use crate::docker::wire;
 use crate::pod::{Problem, ValidPod, all_containers};
 use crate::state::{DockerFacts, Node};
-use crate::sys::Wall;
+use crate::sys::{Gather, Wall};
 
 /// The size of `/dev/shm`, which all containers of a pod share.
 pub(super) const SHM_BYTES: i64 = 64 << 20;
@@ -62,7 +62,7 @@ pub fn sandbox_body(input: &SandboxInput<'_>) -> Result<wire::CreateBody, Proble
         exposed_ports: ports
             .keys()
             .map(|port| (port.clone(), wire::Empty {}))
-            .collect(),
+            .gather(),
         host_config: wire::HostConfig {
             network_mode: if host_network { "host" } else { "default" }.into(),
             ipc_mode: if is_on(spec.host_ipc) {
@@ -103,7 +103,7 @@ fn user(security: Option<&PodSecurityContext>) -> String {
 fn sysctls(security: Option<&PodSecurityContext>) -> BTreeMap<String, String> {
     let sysctls = security.and_then(|s| s.sysctls.as_ref());
     let entry = |s: &k8s_openapi::api::core::v1::Sysctl| (dotted(&s.name), s.value.clone());
-    sysctls.into_iter().flatten().map(entry).collect()
+    sysctls.into_iter().flatten().map(entry).gather()
 }
 
 /// `net/ipv4/conf/eth0.1/x` is another spelling of `net.ipv4.conf.eth0/1.x`; whichever separator comes first tells.

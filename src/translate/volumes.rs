@@ -15,6 +15,7 @@ use super::{amount, paths, place_of, pod_spec, resources, subpaths};
 use crate::docker::wire;
 use crate::pod::{Problem, ValidPod, all_containers};
 use crate::state::{DockerFacts, Node};
+use crate::sys::Gather;
 
 /// One volume as it has to be before the sandbox is made. Each is safe to carry out again.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -126,7 +127,7 @@ pub fn volume_plans(
     let mounted: BTreeSet<&str> = all_containers(spec)
         .flat_map(|c| c.volume_mounts.iter().flatten())
         .map(|mount| mount.name.as_str())
-        .collect();
+        .gather();
     let volumes = spec.volumes.iter().flatten().enumerate();
     volumes
         .filter(|(_, volume)| mounted.contains(volume.name.as_str()))
