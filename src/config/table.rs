@@ -1,5 +1,7 @@
 //! Every setting, as data: its flag, its field of a KubeletConfiguration, its default, and what a change of it needs.
 
+use crate::state::RESOLV_CONF;
+
 /// What a field of the file looks like, and how it is written as a flag.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Form {
@@ -132,7 +134,7 @@ pub(super) const ROWS: &[Row] = &[
     row(("cluster-domain", "clusterDomain"), "", Text, NewContainers),
     row(
         ("resolv-conf", "resolvConf"),
-        "/etc/resolv.conf",
+        RESOLV_CONF,
         PathOrEmpty,
         NewContainers,
     ),

@@ -2,9 +2,10 @@
 
 use super::report::{Failed, because, say};
 use super::run::Outcome;
-use super::{PodRequest, cgroup, cleanup, post_start, sandbox, start, stop, volumes};
+use super::{PodRequest, cgroup, cleanup, post_start, resolver, sandbox, start, stop, volumes};
 use crate::decide::Step;
 use crate::docker::Docker;
+use crate::docker::wire::Summary;
 use crate::pod::ValidPod;
 use crate::state::{ContainerId, FailReason, Report};
 use crate::sys::Kind;
@@ -24,6 +25,8 @@ pub(super) struct Joined {
     pub(super) ips: Vec<String>,
     /// Where dockerd writes its log; empty where it writes no file.
     pub(super) log: String,
+    /// Its resolv.conf, where no container has joined it yet: the job that made it may have died before it wrote the file.
+    pub(super) fresh: Option<String>,
 }
 
 /// Carries out a request. Stops at the first step that fails, except that a container that cannot be started does not
@@ -81,9 +84,12 @@ impl PodJob {
                 image,
             } => {
                 if self.sandbox.is_none() {
-                    self.sandbox = self
-                        .find_sandbox()
-                        .map_err(because(FailReason::CreateContainerError))?;
+                    let found = self.find_sandbox();
+                    let found = found.map_err(because(FailReason::CreateContainerError))?;
+                    if let Some(path) = found.as_ref().and_then(|sandbox| sandbox.fresh.as_ref()) {
+                        resolver::write(path, resolver::text(self)?.as_deref())?;
+                    }
+                    self.sandbox = found;
                 }
                 let gone = || {
                     because(FailReason::CreateContainerError)(
@@ -129,24 +135,30 @@ impl PodJob {
     /// The newest running sandbox of this pod; its details are read again, as the address may have changed.
     fn find_sandbox(&self) -> crate::sys::Result<Option<Joined>> {
         let all = self.docker.list()?;
-        let ours = all
+        let of_this_pod = |one: &Summary| {
+            let name = one.names.first().map_or("", String::as_str);
+            let identity = read_identity(name, &one.labels, &self.request.node).ok()?;
+            let is_here = identity.uid == self.request.uid;
+            is_here.then(|| (identity, one.id.clone(), one.state == "running"))
+        };
+        let ours: Vec<_> = all.iter().filter_map(of_this_pod).collect();
+        let newest = ours
             .iter()
-            .filter(|one| one.state == "running")
-            .filter_map(|one| {
-                let name = one.names.first().map_or("", String::as_str);
-                let identity = read_identity(name, &one.labels, &self.request.node).ok()?;
-                let is_sandbox = matches!(identity.role, Role::Sandbox { .. });
-                (is_sandbox && identity.uid == self.request.uid)
-                    .then_some((identity.attempt, &one.id))
-            });
-        let Some((_, id)) = ours.max() else {
+            .filter(|(of, _, runs)| *runs && matches!(of.role, Role::Sandbox { .. }))
+            .map(|(of, id, _)| (of.attempt, id))
+            .max();
+        let Some((_, id)) = newest else {
             return Ok(None);
         };
+        let is_joined = ours.iter().any(
+            |(of, ..)| matches!(&of.role, Role::Container { sandbox, .. } if sandbox.0 == *id),
+        );
         match self.docker.inspect(id) {
             Ok(inspect) => Ok(Some(Joined {
                 id: ContainerId(id.clone()),
                 ips: sandbox::addresses(&inspect),
                 log: inspect.log_path,
+                fresh: (!is_joined).then_some(inspect.resolv_conf_path),
             })),
             Err(error) if error.kind() == Kind::Gone => Ok(None),
             Err(error) => Err(error),

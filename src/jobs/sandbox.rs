@@ -1,23 +1,18 @@
 //! The sandbox: a pause container that holds the pod's namespaces.
 
-use std::fs::OpenOptions;
-use std::io::Write;
-use std::path::Path;
-
 use super::create::Failure;
 use super::pod::{Joined, PodJob};
-use super::report::{Failed, because, say};
-use super::{pause_image, ports};
+use super::report::{Failed, because};
+use super::{pause_image, ports, resolver};
 use crate::docker::wire::Inspect;
-use crate::state::{ContainerId, FailReason, Report};
-use crate::sys::{self, Error, Kind, files};
-use crate::translate::{SandboxInput, resolv_conf, sandbox_body, sandbox_name};
-
-/// The node's resolver file is read up to here, as in the kubelet.
-const RESOLVER_BYTES_MAX: usize = 10 * 1024 * 1024;
+use crate::state::{ContainerId, FailReason};
+use crate::sys::{self, Kind};
+use crate::translate::{SandboxInput, sandbox_body, sandbox_name};
 
 /// Makes and starts the sandbox, and writes its resolv.conf.
 pub(super) fn make(job: &PodJob, attempt: u32) -> Result<Joined, Failed> {
+    // Before there is a sandbox: one that runs is taken for good by the next look.
+    let resolver = resolver::text(job)?;
     let image =
         pause_image::name(&job.request).map_err(because(FailReason::CreatePodSandboxError))?;
     let made = match made_from(job, attempt, &image)? {
@@ -44,11 +39,12 @@ pub(super) fn make(job: &PodJob, attempt: u32) -> Result<Joined, Failed> {
         );
         return Err(because(FailReason::CreatePodSandboxError)(said.trim_end()));
     }
-    write_resolv_conf(job, &inspect)?;
+    resolver::write(&inspect.resolv_conf_path, resolver.as_deref())?;
     Ok(Joined {
         id,
         ips: addresses(&inspect),
         log: inspect.log_path,
+        fresh: None,
     })
 }
 
@@ -92,36 +88,4 @@ pub(super) fn addresses(inspect: &Inspect) -> Vec<String> {
         .filter(|address| !address.is_empty())
         .take(2)
         .collect()
-}
-
-/// Docker has made a resolv.conf by its own rules, which every container of the pod shares; it gets the pod's text. The
-/// file is mounted, so it has to stay the same file. Source: cri-dockerd `sandbox_helpers.go` rewriteResolvFile.
-fn write_resolv_conf(job: &PodJob, inspect: &Inspect) -> Result<(), Failed> {
-    let node = &job.request.node;
-    let text = match node.resolv_conf.as_str() {
-        "" => Vec::new(),
-        path => files::read_bounded(Path::new(path), RESOLVER_BYTES_MAX)
-            .map_err(because(FailReason::CreatePodSandboxError))?,
-    };
-    let resolver = resolv_conf(job.pod()?, node, &String::from_utf8_lossy(&text))
-        .map_err(because(FailReason::CreatePodSandboxError))?;
-    for text in resolver.remarks {
-        say(&Report::Note { text });
-    }
-    let (Some(text), path) = (resolver.text, inspect.resolv_conf_path.as_str()) else {
-        return Ok(());
-    };
-    if !Path::new(path).exists() {
-        // dockerd in another mount namespace, or rootless: Docker's own file has to do.
-        let text = format!("resolv.conf is Docker's own: this agent cannot see {path:?}");
-        say(&Report::Note { text });
-        return Ok(());
-    }
-    OpenOptions::new()
-        .write(true)
-        .truncate(true)
-        .open(path)
-        .and_then(|mut file| file.write_all(text.as_bytes()))
-        .map_err(|e| Error::io(format!("write {path}"), &e))
-        .map_err(because(FailReason::CreatePodSandboxError))
 }

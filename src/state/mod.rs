@@ -20,7 +20,7 @@ pub use event::{
     Probed, Progress, ReclaimSaid, Report,
 };
 pub use memory::{ContainerMemory, Crash, Failure, Memory, PodMemory, Pull, PullWait, RunningJob};
-pub use node::Node;
+pub use node::{Node, RESOLV_CONF};
 pub use observed::{
     Container, ContainerId, ContainerState, DockerFacts, Exit, Observed, ObservedPod, Sandbox,
     Stranger,

@@ -2,6 +2,9 @@
 
 use serde::{Deserialize, Serialize};
 
+/// The resolver file that pods inherit where nothing else is said.
+pub const RESOLV_CONF: &str = "/etc/resolv.conf";
+
 /// What this node is, as far as pods can tell. Goes into every pod job's request.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Node {
@@ -23,7 +26,7 @@ pub struct Node {
     pub cluster_dns: Vec<String>,
     /// The cluster's DNS domain; usually empty.
     pub cluster_domain: String,
-    /// The resolver file that pods inherit, `/etc/resolv.conf`; empty means none.
+    /// The resolver file that pods inherit, [`RESOLV_CONF`]; empty means none.
     pub resolv_conf: String,
     /// Bytes after which a container's log is rotated.
     pub log_bytes_max: u64,

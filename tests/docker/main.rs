@@ -15,6 +15,7 @@
 mod support;
 
 mod adopt;
+mod bare_machine;
 mod commands;
 mod describe;
 mod dockerd;

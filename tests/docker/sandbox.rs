@@ -5,7 +5,7 @@ use std::process::Command;
 
 use serde_json::Value;
 
-use crate::support::agent::{Agent, SOON, eventually, sleeper};
+use crate::support::agent::{Agent, FOREVER, SOON, eventually, pod, sleeper};
 use crate::support::engine;
 
 fn shell(script: &str, dir: &std::path::Path) {
@@ -70,4 +70,24 @@ fn the_image_of_an_old_version_is_removed_by_the_next() {
         agent.all("a").is_empty()
     });
     engine::call("DELETE", &format!("/images/{image}"), None);
+}
+
+#[test]
+#[ignore = "needs dockerd"]
+fn a_resolver_file_that_was_not_written_in_time_is_before_the_first_container() {
+    let agent = Agent::started("half_made");
+    let image = format!("late{}:1", std::process::id());
+    let spec = "  dnsPolicy: None\n  dnsConfig: {nameservers: [192.0.2.53]}\n";
+    let text = pod("h", FOREVER, spec).replace("busybox:1", &image);
+    agent.put("h.yaml", &text);
+    let sandbox = agent.wait_running("h", "POD");
+    agent.wait_status("ErrImageNeverPull");
+    // As the sandbox is left by a job that dies between its start and the file.
+    let path = engine::inspect(&sandbox)["ResolvConfPath"].clone();
+    fs::write(path.as_str().unwrap(), "nameserver 192.0.2.99\n").unwrap();
+    shell(&format!("docker tag busybox:1 {image}"), &agent.base);
+    let id = agent.wait_running("h", "c");
+    shell(&format!("docker rmi {image}"), &agent.base);
+    let resolver = engine::exec(&id, &["cat", "/etc/resolv.conf"]);
+    assert_eq!(resolver, "nameserver 192.0.2.53\n");
 }

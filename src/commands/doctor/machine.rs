@@ -5,6 +5,7 @@ use std::path::Path;
 
 use super::Finding;
 use crate::agent;
+use crate::jobs::node_resolver;
 use crate::state::Node;
 use crate::sys::{Wall, files};
 
@@ -64,8 +65,17 @@ pub(super) fn dns(node: &Node) -> Finding {
             "pods inherit no resolver file (--resolv-conf is empty)",
         );
     }
-    let text = match files::read_bounded(Path::new(path), 1 << 16) {
-        Ok(text) => text,
+    let text = match node_resolver(node) {
+        Ok(Some(text)) => text,
+        Ok(None) => {
+            return Finding::warn(
+                "dns",
+                format!(
+                    "{path}: there is none: Docker chooses servers for pods, public ones if it knows no others; \
+                     write it, or give --resolv-conf= for none"
+                ),
+            );
+        }
         Err(error) => {
             return Finding::bad(
                 "dns",
