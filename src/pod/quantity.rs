@@ -17,7 +17,12 @@ const NOTHING: Amount = Amount {
     binary: false,
 };
 
-/// Reads a quantity; `None` when it is none, or beyond what a machine can have.
+/// A quantity in thousandths, rounded up; `None` when it is none, or beyond what a machine can have.
+pub fn milli(text: &str) -> Option<i128> {
+    Some(parse(text)?.milli)
+}
+
+/// Reads a quantity; `None` as [`milli`].
 pub(super) fn parse(text: &str) -> Option<Amount> {
     let (negative, text) = match text.as_bytes().first()? {
         b'-' => (true, text.get(1..)?),
@@ -125,6 +130,9 @@ mod tests {
             ("-1", "-1"),
             ("1E", "1E"),
             ("5.", "5"),
+            (".5", "500m"),
+            ("1E-3", "1m"),
+            ("1n", "1m"),
         ] {
             assert_eq!(canonical(parse(given).unwrap()), wanted, "{given}");
         }
@@ -135,6 +143,7 @@ mod tests {
         assert_eq!(larger("1Gi", "1G"), "1Gi");
         for bad in [
             "", "m", "1.2.3", "1 Gi", "1GB", "9999E", "1e99", "abc", "1e-99", "0x10", "+", "é",
+            "1K", "1mi", "1e",
         ] {
             assert_eq!(parse(bad), None, "{bad}");
         }

@@ -8,7 +8,7 @@ use k8s_openapi::api::core::v1::{
     Container, EnvVar, EnvVarSource, ObjectFieldSelector, ResourceFieldSelector,
 };
 
-use super::amount::{MILLI, NANO, div_ceil, nano};
+use super::amount::{UNIT, div_ceil, milli};
 use super::container::ContainerInput;
 use super::env_file::from_file;
 use super::expand::expand;
@@ -200,7 +200,7 @@ pub(super) fn from_resource<'a>(
         _ => return Err(unknown()),
     };
     let mut amount = match quantity {
-        Some(quantity) => nano(quantity, place)?,
+        Some(quantity) => milli(quantity, place)?,
         None => 0,
     };
     if amount == 0 && is_limit {
@@ -210,14 +210,14 @@ pub(super) fn from_resource<'a>(
             "memory" => input.docker.memory_bytes,
             _ => input.disk_bytes,
         };
-        amount = i128::from(units) * NANO;
+        amount = i128::from(units) * UNIT;
     }
     let divisor = match field.divisor.as_ref().filter(|d| !d.0.is_empty()) {
-        Some(divisor) => nano(divisor, &format!("{place}.divisor"))?,
+        Some(divisor) => milli(divisor, &format!("{place}.divisor"))?,
         None => 0,
     };
-    let divisor = if divisor > 0 { divisor } else { NANO };
-    let unit = if resource == "cpu" { MILLI } else { NANO };
+    let divisor = if divisor > 0 { divisor } else { UNIT };
+    let unit = if resource == "cpu" { 1 } else { UNIT };
     let units = div_ceil(div_ceil(amount, unit), div_ceil(divisor, unit).max(1));
     Ok(units.to_string())
 }

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use k8s_openapi::api::core::v1::{Container, PodSpec};
 use k8s_openapi::apimachinery::pkg::api::resource::Quantity;
 
-use super::amount::{nano, whole};
+use super::amount::{milli, whole};
 use super::resources::{place, pod_request, request};
 use crate::pod::{Problem, all_containers, is_sidecar};
 use crate::state::DockerFacts;
@@ -87,10 +87,10 @@ pub fn qos(spec: &PodSpec) -> Result<Qos, Problem> {
     })
 }
 
-/// One entry of a list, in billionths; 0 when it is not there.
+/// One entry of a list, in thousandths; 0 when it is not there.
 fn amount(list: &Option<BTreeMap<String, Quantity>>, resource: &str) -> Result<i128, Problem> {
     match list.as_ref().and_then(|list| list.get(resource)) {
-        Some(quantity) => nano(quantity, &format!("resources.{resource}")),
+        Some(quantity) => milli(quantity, &format!("resources.{resource}")),
         None => Ok(0),
     }
 }

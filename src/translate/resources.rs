@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use k8s_openapi::api::core::v1::{Container, PodSpec};
 use k8s_openapi::apimachinery::pkg::api::resource::Quantity;
 
-use super::amount::{MILLI, div_ceil, nano, whole};
+use super::amount::{self, whole};
 use crate::pod::Problem;
 
 /// What Docker is told of a container's resources.
@@ -71,7 +71,7 @@ pub(super) fn effective_limit<'a>(
 }
 
 fn is_zero(quantity: &Quantity) -> bool {
-    nano(quantity, "").is_ok_and(|amount| amount == 0)
+    amount::milli(quantity, "").is_ok_and(|amount| amount == 0)
 }
 
 /// What Docker is told of a container's resources.
@@ -108,7 +108,7 @@ pub(super) fn quota_us(milli: i64) -> i64 {
 
 /// Thousandths of a core.
 pub(super) fn cpu_milli(quantity: &Quantity, place: &str) -> Result<i64, Problem> {
-    let milli = div_ceil(nano(quantity, place)?, MILLI);
+    let milli = amount::milli(quantity, place)?;
     Ok(i64::try_from(milli).unwrap_or(i64::MAX))
 }
 
