@@ -9,7 +9,7 @@ use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use super::PodRequest;
+use super::{PodRequest, hugepages};
 use crate::pod::{PodUid, ValidPod};
 use crate::state::DockerFacts;
 use crate::sys::{Error, Kind, Result, pause};
@@ -34,12 +34,19 @@ pub(super) fn limit(pod: &ValidPod, request: &PodRequest) -> Result<()> {
     let limits = cgroup_limits(pod, &request.node).map_err(refused)?;
     let path = cgroup_path(pod, &request.docker).map_err(refused)?;
     let mut result = Ok(());
-    for (file, text) in files(
-        Path::new(ROOT),
-        &path,
-        &limits,
-        request.docker.cgroup_version,
-    ) {
+    let version = request.docker.cgroup_version;
+    let mut files = files(Path::new(ROOT), &path, &limits, version);
+    let sizes = hugepages::set_aside().into_keys();
+    files.extend(
+        sizes
+            .flat_map(|page| huge_page_files(page, &limits, version))
+            .map(|(hierarchy, file, text)| {
+                (Path::new(ROOT).join(hierarchy).join(&path).join(file), text)
+            })
+            // Not every kernel counts these, and not every machine has that hierarchy.
+            .filter(|(file, _)| file.exists()),
+    );
+    for (file, text) in files {
         let doing = || {
             format!(
                 "limit the pod as a whole: write {text} to {}",
@@ -115,6 +122,34 @@ fn files(root: &Path, path: &str, limits: &CgroupLimits, version: u8) -> Vec<(Pa
         .collect()
 }
 
+/// What limits the pages of one size: those in use, and those set aside for a mapping. A pod has none of a size that it did
+/// not ask for.
+///
+/// Source: kubelet 1.36 `cm/cgroup_manager_linux.go` maybeSetHugetlb.
+fn huge_page_files(
+    page: u64,
+    limits: &CgroupLimits,
+    version: u8,
+) -> [(&'static str, String, String); 2] {
+    let size = match page >> 10 {
+        kib if kib.is_multiple_of(1 << 20) => format!("{}GB", kib >> 20),
+        kib if kib.is_multiple_of(1 << 10) => format!("{}MB", kib >> 10),
+        kib => format!("{kib}KB"),
+    };
+    let bytes = limits.huge_pages.get(&page).copied().unwrap_or(0);
+    let (hierarchy, file) = match version {
+        1 => ("hugetlb", "limit_in_bytes"),
+        _ => ("", "max"),
+    };
+    ["", "rsvd."].map(|kind| {
+        (
+            hierarchy,
+            format!("hugetlb.{size}.{kind}{file}"),
+            bytes.to_string(),
+        )
+    })
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -163,6 +198,7 @@ mod tests {
             cpu_quota_us: Some(50_000),
             memory_bytes: Some(64),
             pids: Some(9),
+            huge_pages: [(2 << 20, 64)].into(),
         };
         let of = |version| {
             let found = files(Path::new("/c"), "kubepods/podx", &limits, version);
@@ -186,6 +222,21 @@ mod tests {
                 "/c/kubepods/podx/memory.max=64",
                 "/c/kubepods/podx/pids.max=9",
             ]
+        );
+        let of = |page, version| {
+            let files = huge_page_files(page, &limits, version);
+            files.map(|(dir, file, text)| format!("{dir}/{file}={text}"))
+        };
+        assert_eq!(
+            of(2 << 20, 1),
+            [
+                "hugetlb/hugetlb.2MB.limit_in_bytes=64",
+                "hugetlb/hugetlb.2MB.rsvd.limit_in_bytes=64"
+            ]
+        );
+        assert_eq!(
+            of(1 << 30, 2),
+            ["/hugetlb.1GB.max=0", "/hugetlb.1GB.rsvd.max=0"]
         );
     }
 }

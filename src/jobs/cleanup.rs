@@ -42,7 +42,7 @@ pub(super) fn clean(request: &PodRequest) -> Result<()> {
     tree::remove(Path::new(&dir))
 }
 
-/// Unmounts what was mounted for the pod: the parts of volumes first, then its own tmpfs volumes. Any other mount below is
+/// Unmounts what was mounted for the pod: the parts of volumes first, then its own volumes of memory. Any other mount below is
 /// somebody else's and stops the removal: a bind mount that a container spread (`Bidirectional`) may be of the same file
 /// system, which nothing but the table tells.
 fn unmount(pod: &Path) -> Result<()> {
@@ -56,7 +56,7 @@ fn unmount(pod: &Path) -> Result<()> {
     for Mount { at, kind } in mounts::at_and_below(pod)?.into_iter().rev() {
         let doing = format!("unmount {}", at.display());
         let is_own = own.iter().any(|own| at.parent() == Some(own));
-        if !is_own || kind != "tmpfs" {
+        if !is_own || !["tmpfs", "hugetlbfs"].contains(&kind.as_str()) {
             let said = format!(
                 "staticlet did not mount this {kind}; the pod's directory stays until it is unmounted"
             );

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
+use super::hugepages;
 use crate::state::Node;
 use crate::status::node::Machine;
 use crate::sys::{Gather, files};
@@ -20,7 +21,7 @@ pub(super) fn machine(node: &Node) -> Machine {
         cpus: cpus(&text("/sys/devices/system/cpu/online")),
         memory_kib: field(&text("/proc/meminfo"), "MemTotal:"),
         disk_kib: disk_kib(&node.root_dir),
-        hugepages: hugepages(),
+        hugepages: huge_pages(),
         system_uuid: if system_uuid.is_empty() {
             machine_id.clone()
         } else {
@@ -71,31 +72,9 @@ fn disk_kib(root_dir: &str) -> u64 {
     })
 }
 
-fn hugepages() -> BTreeMap<String, u64> {
-    let dir = std::fs::read_dir("/sys/kernel/mm/hugepages");
-    let entries = dir.into_iter().flatten().flatten().take(16);
-    let one = |name: String| {
-        let kib: u64 = name
-            .strip_prefix("hugepages-")?
-            .strip_suffix("kB")?
-            .parse()
-            .ok()?;
-        let count = text(&format!("/sys/kernel/mm/hugepages/{name}/nr_hugepages"));
-        let bytes = count
-            .parse::<u64>()
-            .ok()?
-            .checked_mul(kib)?
-            .checked_mul(1024)?;
-        let size = match kib {
-            _ if kib.is_multiple_of(1 << 20) => format!("{}Gi", kib >> 20),
-            _ if kib.is_multiple_of(1 << 10) => format!("{}Mi", kib >> 10),
-            _ => format!("{kib}Ki"),
-        };
-        Some((size, bytes))
-    };
-    entries
-        .filter_map(|entry| one(entry.file_name().to_string_lossy().into_owned()))
-        .gather()
+fn huge_pages() -> BTreeMap<String, u64> {
+    let named = |(page, bytes)| (hugepages::size_name(page), bytes);
+    hugepages::set_aside().into_iter().map(named).gather()
 }
 
 fn os_image(text: &str) -> String {

@@ -14,6 +14,7 @@ mod events;
 mod fetch;
 mod hook;
 mod http2;
+mod hugepages;
 mod keep;
 mod ledger;
 mod logs;

@@ -8,11 +8,11 @@ use nix::mount::{MsFlags, mount};
 
 use super::ownership::Access;
 use super::report::{Failed, because};
-use super::{PodRequest, ownership, payload, tree};
+use super::{PodRequest, hugepages, ownership, payload, tree};
 use crate::pod::ValidPod;
 use crate::state::FailReason;
 use crate::sys::{Error, Kind, Result, files, now};
-use crate::translate::{HostPathKind, VolumePlan, paths, volume_plans};
+use crate::translate::{HostPathKind, Medium, VolumePlan, huge_pages, paths, volume_plans};
 
 /// An emptyDir is for every user of the pod (kubelet `empty_dir.go`).
 const EMPTY_DIR_MODE: u32 = 0o777;
@@ -22,6 +22,8 @@ const FILES_DIR_MODE: u32 = 0o1777;
 
 /// Makes everything that the pod's containers will mount.
 pub(super) fn set_up(pod: &ValidPod, request: &PodRequest) -> std::result::Result<(), Failed> {
+    let pages = huge_pages(pod).map_err(because(FailReason::CreatePodSandboxError))?;
+    hugepages::check(&pages).map_err(because(FailReason::CreatePodSandboxError))?;
     let dir = paths::pod_dir(&request.node, &pod.uid);
     files::make_dir(Path::new(&dir), paths::DIR_MODE).map_err(because(FailReason::FailedMount))?;
     let disk_bytes = files::disk_bytes(&request.node.root_dir);
@@ -48,22 +50,23 @@ fn carry_out(plan: &VolumePlan) -> Result<()> {
         VolumePlan::EmptyDir {
             path,
             ready,
-            tmpfs_bytes,
+            medium,
             fs_group,
             ..
         } => {
             let (path, ready) = (Path::new(path), Path::new(ready));
             let there = ready.exists() && path.is_dir();
-            if there && (tmpfs_bytes.is_none() || tree::is_mount_point(path)) {
+            if there && (*medium == Medium::Disk || tree::is_mount_point(path)) {
                 return Ok(());
             }
             files::make_dir(path.parent().unwrap_or(path), paths::DIR_MODE)?;
             files::make_dir(path, EMPTY_DIR_MODE)?;
             set_mode(path, EMPTY_DIR_MODE)?;
-            if let Some(bytes) = tmpfs_bytes
-                && !tree::is_mount_point(path)
-            {
-                mount_tmpfs(path, *bytes)?;
+            match medium {
+                _ if tree::is_mount_point(path) => {}
+                Medium::Disk => {}
+                Medium::Memory(bytes) => mount_tmpfs(path, *bytes)?,
+                Medium::HugePages(page_bytes) => hugepages::mount_at(path, *page_bytes)?,
             }
             if let Some(group) = fs_group {
                 ownership::give_to_group(path, *group, Access::Write)?;

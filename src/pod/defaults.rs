@@ -4,7 +4,7 @@ use k8s_openapi::api::core::v1::PodSpec;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use super::{ImageRef, lifecycle, pod_resources, probes};
+use super::{HUGEPAGES, ImageRef, lifecycle, pod_resources, probes};
 
 /// The pull policy that an image has by itself; one that cannot be read has the other.
 fn pull_policy(image: &str) -> &'static str {
@@ -131,6 +131,13 @@ fn pod_requests(spec: &mut Value, visit: Visit) {
         if let Some(default) = asked.get(name).map(|sum| json!(sum)).or(limit) {
             visit(requests, name, default);
         }
+    }
+    // These are not overcommitted: a request is as large as its limit.
+    for (name, limit) in limits
+        .iter()
+        .filter(|(name, _)| name.starts_with(HUGEPAGES))
+    {
+        visit(requests, name, limit.clone());
     }
 }
 

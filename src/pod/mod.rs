@@ -9,6 +9,7 @@ mod check;
 mod containers;
 mod defaults;
 mod fields;
+mod hugepages;
 mod identity;
 mod images;
 mod lifecycle;
@@ -28,6 +29,7 @@ mod table;
 mod tree;
 
 pub use containers::{all_containers, container_of, is_sidecar};
+pub use hugepages::{HUGEPAGES, MEDIUM as HUGEPAGES_MEDIUM, medium_page_bytes, page_bytes};
 pub use images::ImageRef;
 pub use list::read_list;
 pub use names::{ContainerName, PodKey, PodUid, SpecHash};

@@ -1,8 +1,11 @@
 //! The cgroup that holds a pod, and what the pod as a whole may use.
 
+use std::collections::BTreeMap;
+
 use k8s_openapi::api::core::v1::Container;
 
 use super::amount::whole;
+use super::hugepages::huge_pages;
 use super::pod_spec;
 use super::qos::{Qos, qos};
 use super::resources::{cpu_milli, limit, pod_limit, quota_us};
@@ -11,7 +14,7 @@ use crate::state::{DockerFacts, Node};
 
 /// The limits of a pod's cgroup. Its weight is not among them: that means nothing without those of the cgroups around it,
 /// which a kubelet sets by all pods of the node.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct CgroupLimits {
     /// Microseconds in each 100 ms; `None` is no limit.
     pub cpu_quota_us: Option<i64>,
@@ -19,6 +22,8 @@ pub struct CgroupLimits {
     pub memory_bytes: Option<u64>,
     /// Processes and threads; `None` is no limit.
     pub pids: Option<u64>,
+    /// Bytes of huge pages by the bytes of a page; none of the sizes that are not among them.
+    pub huge_pages: BTreeMap<u64, u64>,
 }
 
 /// The cgroup of a pod below the root of each hierarchy: `kubepods/burstable/pod<uid>`, or a slice in its slices.
@@ -76,6 +81,7 @@ pub fn cgroup_limits(pod: &ValidPod, node: &Node) -> Result<CgroupLimits, Proble
         cpu_quota_us: quota_us.filter(|quota| *quota > 0),
         memory_bytes: memory.filter(|bytes| *bytes > 0),
         pids: node.pod_pids_max,
+        huge_pages: huge_pages(pod)?,
     })
 }
 

@@ -13,7 +13,7 @@ use super::container::ContainerInput;
 use super::env_file::from_file;
 use super::expand::expand;
 use super::{place_of, pod_spec, resources};
-use crate::pod::{Problem, ValidPod, container_of};
+use crate::pod::{HUGEPAGES, Problem, ValidPod, container_of};
 use crate::state::DockerFacts;
 
 /// A word of a probe's command with its `$(VAR)` replaced: by the values that stand in the manifest, as they stand there.
@@ -191,10 +191,13 @@ pub(super) fn from_resource<'a>(
         )
     };
     let (kind, resource) = field.resource.split_once('.').ok_or_else(unknown)?;
-    if !matches!(resource, "cpu" | "memory" | "ephemeral-storage") {
+    let is_huge = resource.starts_with(HUGEPAGES);
+    if !is_huge && !matches!(resource, "cpu" | "memory" | "ephemeral-storage") {
         return Err(unknown());
     }
     let (quantity, is_limit) = match kind {
+        // A container has no huge pages but its own.
+        "limits" if is_huge => (resources::limit(container, resource), true),
         "limits" => (resources::effective_limit(spec, container, resource), true),
         "requests" => (resources::request(container, resource), false),
         _ => return Err(unknown()),
@@ -203,7 +206,7 @@ pub(super) fn from_resource<'a>(
         Some(quantity) => milli(quantity, place)?,
         None => 0,
     };
-    if amount == 0 && is_limit {
+    if amount == 0 && is_limit && !is_huge {
         // What the node has in all; nothing of it is kept back for eviction, which there is none of.
         let units = match resource {
             "cpu" => u64::from(input.docker.cpus),

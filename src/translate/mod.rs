@@ -15,6 +15,7 @@ mod env;
 mod env_file;
 mod expand;
 mod hooks;
+mod hugepages;
 mod labels;
 pub mod paths;
 mod qos;
@@ -31,6 +32,7 @@ pub use downward::PlannedFile;
 pub use env::expand_static;
 pub use env_file::{EnvFile, EnvFiles, env_files};
 pub use hooks::{PreStop, pre_stop};
+pub use hugepages::huge_pages;
 pub use labels::{
     Identity, ROOT_LABEL, Role, SANDBOX, container_name, own_label, read_identity, sandbox_name,
 };
@@ -39,7 +41,7 @@ pub use resources::CPU_PERIOD_US;
 pub use sandbox::{SandboxInput, sandbox_body};
 pub use security::seccomp_file;
 pub use subpaths::{SubPathPlan, sub_path_plans};
-pub use volumes::{HostPathKind, VolumePlan, volume_plans};
+pub use volumes::{HostPathKind, Medium, VolumePlan, volume_plans};
 
 use k8s_openapi::api::core::v1::{Container, PodSpec};
 

@@ -11,7 +11,7 @@ use k8s_openapi::api::core::v1::{
 use super::container::ContainerInput;
 use super::downward::{self, PlannedFile};
 use super::env::Around;
-use super::{amount, paths, place_of, pod_spec, resources, subpaths};
+use super::{amount, hugepages, paths, place_of, pod_spec, resources, subpaths};
 use crate::docker::wire;
 use crate::pod::{Problem, ValidPod, all_containers};
 use crate::state::{DockerFacts, Node};
@@ -28,8 +28,8 @@ pub enum VolumePlan {
         path: String,
         /// The marker, an empty directory made last of all.
         ready: String,
-        /// A tmpfs of this size is mounted there, without swap where the kernel can (6.4); `None` for plain disk.
-        tmpfs_bytes: Option<u64>,
+        /// What it is made of.
+        medium: Medium,
         /// Then the directory and all in it get this group: g+rw, and g+xs on directories; symlinks get the group only.
         fs_group: Option<u32>,
     },
@@ -57,6 +57,17 @@ pub enum VolumePlan {
         /// What it has to be.
         kind: HostPathKind,
     },
+}
+
+/// What an emptyDir is made of.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Medium {
+    /// The file system that it lies in.
+    Disk,
+    /// A tmpfs of so many bytes, without swap where the kernel can (6.4).
+    Memory(u64),
+    /// Huge pages of so many bytes each.
+    HugePages(u64),
 }
 
 /// What a hostPath has to be.
@@ -170,8 +181,8 @@ fn empty_dir(
     (volume, source, place): (&Volume, &EmptyDirVolumeSource, &str),
 ) -> Result<VolumePlan, Problem> {
     let spec = pod_spec(pod)?;
-    let tmpfs_bytes = match source.medium.as_deref().unwrap_or_default() {
-        "" => None,
+    let medium = match source.medium.as_deref().unwrap_or_default() {
+        "" => Medium::Disk,
         "Memory" => {
             let size_limit = match &source.size_limit {
                 Some(limit) => Some(amount::whole(
@@ -180,21 +191,15 @@ fn empty_dir(
                 )?),
                 None => None,
             };
-            Some(tmpfs_bytes(spec, docker, size_limit)?)
+            Medium::Memory(tmpfs_bytes(spec, docker, size_limit)?)
         }
-        other => {
-            return Err(Problem::new(
-                format!("{place}.emptyDir.medium"),
-                format!("{other:?} is not supported"),
-            )
-            .hint("use \"\" for disk or Memory"));
-        }
+        other => Medium::HugePages(hugepages::volume_page_bytes(spec, other, place)?),
     };
     Ok(VolumePlan::EmptyDir {
         volume: volume.name.clone(),
         path: paths::empty_dir(node, &pod.uid, &volume.name),
         ready: paths::empty_dir_ready(node, &pod.uid, &volume.name),
-        tmpfs_bytes,
+        medium,
         fs_group: fs_group(spec),
     })
 }

@@ -120,3 +120,48 @@ spec:
         assert!(agent.running("e", "c").is_empty());
     }
 }
+
+/// Where the machine has set pages of 2 MiB aside; else the pod says what is missing, and runs as soon as it is there.
+#[test]
+#[ignore = "needs dockerd"]
+fn a_volume_of_huge_pages_or_what_is_missing() {
+    let agent = Agent::started("huge");
+    let pod = |memory: &str| {
+        format!(
+            "apiVersion: v1
+kind: Pod
+metadata: {{name: a}}
+spec:
+  terminationGracePeriodSeconds: 1
+  containers:
+  - name: c
+    image: busybox:1
+    command: [sh, -c, \"{FOREVER}\"]
+    resources: {{limits: {{memory: 64Mi, hugepages-2Mi: {memory}}}}}
+    volumeMounts: [{{name: h, mountPath: /h}}]
+  volumes: [{{name: h, emptyDir: {{medium: HugePages}}}}]
+"
+        )
+    };
+    agent.put("a.yaml", &pod("1Ei"));
+    agent.wait_status("hugepages-2Mi: ");
+    assert!(agent.running("a", "c").is_empty());
+    let sizes = "/sys/kernel/mm/hugepages/hugepages-2048kB";
+    let count = fs::read_to_string(format!("{sizes}/nr_hugepages")).unwrap_or_default();
+    if count.trim().parse().unwrap_or(0) == 0 {
+        println!("no huge pages are set aside here: that a volume is made of them is not tested");
+        return;
+    }
+    agent.put("a.yaml", &pod("2Mi"));
+    let id = agent.wait_running("a", "c");
+    let mounts = engine::exec(&id, &["grep", " /h ", "/proc/mounts"]);
+    assert!(
+        mounts.contains("hugetlbfs") && mounts.contains("pagesize=2M"),
+        "{mounts}"
+    );
+    agent.remove("a.yaml");
+    eventually(&agent, "pod and volume are gone", SOON, || {
+        let pods = fs::read_dir(agent.base.join("root/pods"));
+        agent.all("a").is_empty() && pods.is_ok_and(|mut pods| pods.next().is_none())
+    });
+}

@@ -349,3 +349,66 @@ fn files_of_variables_have_rules() {
         all(|given| key(given), &[(given, wanted.as_str())]);
     }
 }
+
+#[test]
+fn huge_pages_have_rules() {
+    let ask = |amounts: &str| format!("resources: {{limits: {{{amounts}}}}}");
+    let (fine, alone, odd) = (
+        ask("hugepages-2Mi: 4Mi, cpu: 1"),
+        ask("hugepages-2Mi: 4Mi"),
+        ask("hugepages-2Mi: 3Mi, memory: 64Mi"),
+    );
+    let (unknown, env) = (ask("hugepages-big: 4Mi, cpu: 1"), |rest: &str| {
+        format!("env: [{{name: E, valueFrom: {{resourceFieldRef: {{{rest}}}}}}}]")
+    });
+    let (named, divided) = (
+        env("resource: limits.hugepages-2Mi, divisor: 1Mi"),
+        env("resource: limits.hugepages-2Mi, divisor: 3"),
+    );
+    let rows = [
+        (fine.as_str(), ""),
+        (
+            &alone,
+            "spec.containers[0].resources: Forbidden: HugePages require cpu or memory",
+        ),
+        (
+            &odd,
+            "spec.containers[0].resources.limits[hugepages-2Mi]: Invalid value: \"3Mi\": 3Mi is not positive integer multiple of hugepages-2Mi",
+        ),
+        (
+            &unknown,
+            "spec.containers[0].resources.limits[hugepages-big]: Invalid value",
+        ),
+        (
+            "resources: {limits: {hugepages-2Mi: 4Mi, cpu: 1}, requests: {hugepages-2Mi: 2Mi}}",
+            "spec.containers[0].resources.requests[hugepages-2Mi]: Invalid value: \"2Mi\": must be equal to hugepages-2Mi limit of 4Mi",
+        ),
+        (
+            "resources: {limits: {cpu: 1}, requests: {hugepages-2Mi: 2Mi}}",
+            "spec.containers[0].resources.limits: Required value: Limit must be set for non overcommitable resources",
+        ),
+        (&named, ""),
+        (
+            &divided,
+            "spec.containers[0].env[0].valueFrom.resourceFieldRef.divisor: Invalid value: \"3\"",
+        ),
+    ];
+    all(|given| problems("", given, ""), &rows);
+    let rows = [
+        ("volumes: [{name: v, emptyDir: {medium: HugePages}}]", ""),
+        (
+            "volumes: [{name: v, emptyDir: {medium: HugePages-1Gi}}]",
+            "",
+        ),
+        (
+            "volumes: [{name: v, emptyDir: {medium: HugePages-x}}]",
+            "spec.volumes[0].emptyDir.medium: Unsupported value: \"HugePages-x\"",
+        ),
+        ("resources: {limits: {hugepages-2Mi: 4Mi, cpu: 1}}", ""),
+        (
+            "resources: {limits: {hugepages-2Mi: 4Mi}}",
+            "spec.resources: Forbidden: HugePages require cpu or memory",
+        ),
+    ];
+    all(|given| problems("", "", given), &rows);
+}

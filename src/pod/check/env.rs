@@ -3,8 +3,8 @@
 use serde_json::Value;
 
 use super::downward;
-use crate::pod::Problem;
 use crate::pod::rules::{LABEL_KEY, Out, invalid, list, qualified, required, text};
+use crate::pod::{HUGEPAGES, Problem};
 
 const FIELDS: [&str; 9] = [
     "metadata.name",
@@ -156,7 +156,9 @@ pub(super) fn resource(field: &Value, path: &str, out: Out) {
         let rest = name
             .strip_prefix(kind)
             .and_then(|rest| rest.strip_prefix('.'));
-        rest.is_some_and(|rest| ["cpu", "memory", "ephemeral-storage"].contains(&rest))
+        rest.is_some_and(|rest| {
+            ["cpu", "memory", "ephemeral-storage"].contains(&rest) || rest.starts_with(HUGEPAGES)
+        })
     });
     if name.is_empty() {
         required(format!("{path}.resource"), out);
@@ -177,6 +179,7 @@ fn divisor(field: &Value, resource: &str, path: &str, out: Out) {
         _ if divisor.is_empty() || divisor == "0" => return,
         "limits.cpu" | "requests.cpu" => (&["1m", "1"], "cpu"),
         "limits.memory" | "requests.memory" => (&UNITS, "memory"),
+        other if other.contains(HUGEPAGES) => (&UNITS, "hugepages"),
         _ => (&UNITS, "local ephemeral storage"),
     };
     if !allowed.contains(&divisor) {

@@ -6,7 +6,7 @@ use serde_json::Value;
 
 use super::{downward, named};
 use crate::pod::rules::{Out, invalid, list, one_of, required, text};
-use crate::pod::{Problem, quantity};
+use crate::pod::{Problem, medium_page_bytes, quantity};
 
 /// The names of the volumes. Also of wrong ones, or each mount of one would be told as well.
 pub(super) fn volumes<'a>(spec: &'a Value, out: Out) -> BTreeSet<&'a str> {
@@ -29,13 +29,12 @@ pub(super) fn volumes<'a>(spec: &'a Value, out: Out) -> BTreeSet<&'a str> {
             );
             out.push(Problem::new(format!("{path}.emptyDir.sizeLimit"), text));
         }
-        one_of(
-            &volume["emptyDir"],
-            "medium",
-            &format!("{path}.emptyDir"),
-            &["", "Memory"],
-            out,
-        );
+        let source = &volume["emptyDir"];
+        if medium_page_bytes(text(source, "medium")).is_none() {
+            let path = format!("{path}.emptyDir");
+            let media = ["", "Memory", "HugePages", "HugePages-2Mi"];
+            one_of(source, "medium", &path, &media, out);
+        }
         downward::check(volume, &path, out);
         if volume["hostPath"].is_object() {
             let (path, host) = (
