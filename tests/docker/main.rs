@@ -16,6 +16,7 @@ mod support;
 
 mod adopt;
 mod bare_machine;
+mod bootstrap;
 mod commands;
 mod describe;
 mod dockerd;
