@@ -29,7 +29,7 @@ see_to_command() {
 }
 
 # root KIND NAME: a fresh copy of a Debian, its path in $root. KIND: minimal is debootstrap's minbase; full has systemd, Docker
-# and the other init systems as well. Made once, kept in target.
+# and the other init systems as well; initramfs a kernel and the tools that make one. Made once, kept in target.
 root() {
     local kind=$1 base=$work/$1.base
     root=$work/$2
@@ -37,8 +37,11 @@ root() {
     if [ ! -e "$base/ready" ]; then
         see_to_command debootstrap debootstrap
         local include=()
-        [ "$kind" = minimal ] ||
-            include=("--include=systemd,systemd-sysv,docker.io,busybox-static,iproute2,openrc,runit,s6")
+        case $kind in
+            full) include=("--include=systemd,systemd-sysv,docker.io,busybox-static,iproute2,openrc,runit,s6") ;;
+            # dracut itself and initramfs-tools exclude each other; the tool is in dracut-core.
+            initramfs) include=("--include=initramfs-tools,dracut-core,busybox-static,linux-image-cloud-amd64") ;;
+        esac
         say "debootstrap, once: $kind"
         rm -rf --one-file-system "$base"
         debootstrap --variant=minbase "${include[@]}" "${SUITE:-bookworm}" "$base" >"$work/debootstrap.log" 2>&1 ||
