@@ -3,6 +3,8 @@
 use k8s_openapi::api::core::v1::Pod;
 use serde_json::{Map, Value};
 
+use crate::sys::json;
+
 /// Fields that are named; more of them are counted.
 const NAMED_MAX: usize = 5;
 
@@ -30,7 +32,7 @@ fn of_manifest(pod: &Pod) -> Value {
         .collect();
     serde_json::json!({
         "metadata": {"labels": meta.labels.clone().unwrap_or_default(), "annotations": annotations},
-        "spec": pod.spec,
+        "spec": json::tree(&pod.spec).unwrap_or_default(),
     })
 }
 

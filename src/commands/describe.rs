@@ -12,7 +12,7 @@ use crate::pod::PodKey;
 use crate::publish::{Occurrence, PodExtra, ProbeExtra, Published};
 use crate::state::{Refusal, Source};
 use crate::status::{age, row};
-use crate::sys::{Now, Wall};
+use crate::sys::{Now, Wall, json};
 
 /// Instances of one container that are shown: the newest.
 const INSTANCES_MAX: usize = 3;
@@ -88,7 +88,7 @@ pub(super) fn describe(typed: &str, file: &Published, flags: &StatusFlags) -> Re
 impl Known<'_> {
     /// The Pod as `kubectl get pod -o json` prints it, with one field more.
     fn json(&self) -> String {
-        let mut pod = serde_json::to_value(self.pod).unwrap_or_default();
+        let mut pod = json::tree(self.pod).unwrap_or_default();
         pod["staticlet"] = serde_json::json!({
             "source": self.extra.source, "reasons": self.extra.reasons, "jobs": self.extra.jobs,
             "notes": self.extra.notes, "probes": self.extra.probes, "events": self.extra.events,

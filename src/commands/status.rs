@@ -12,7 +12,7 @@ use crate::pod::PodKey;
 use crate::publish::{self, Published};
 use crate::state::{ArchiveState, ArchiveStatus, Refusal, Source};
 use crate::status::{Reason, Row, age, render, row};
-use crate::sys::{Kind, Now, Wall};
+use crate::sys::{Kind, Now, Wall, json};
 
 /// Prints the state; `Fine` when all pods are well and no manifest is refused, or when the one that is meant is well.
 pub fn status(flags: &StatusFlags) -> Outcome {
@@ -109,7 +109,7 @@ impl Seen {
         }
         let text = match flags.output {
             Output::Table => table(&self.file, &self.rows(now), (screen, now)),
-            Output::Json => json(&self.file),
+            Output::Json => list(&self.file),
             Output::Name => names(&self.file),
         };
         Ok(Told {
@@ -139,12 +139,12 @@ fn names(file: &Published) -> String {
 }
 
 /// A PodList that anything that reads `kubectl get pods -o json` can read.
-fn json(file: &Published) -> String {
+fn list(file: &Published) -> String {
     let list = serde_json::json!({
         "apiVersion": file.api_version,
         "kind": file.kind,
         "metadata": {},
-        "items": file.items,
+        "items": json::tree(&file.items).unwrap_or_default(),
     });
     format!("{list:#}\n")
 }

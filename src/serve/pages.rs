@@ -102,7 +102,7 @@ fn pods(what: What, published: Option<File>) -> Page {
         "kind": "PodList",
         "apiVersion": "v1",
         "metadata": {},
-        "items": published.items,
+        "items": json::tree(&published.items).unwrap_or_default(),
     });
     Page {
         kind: "application/json",

@@ -5,6 +5,8 @@ use std::collections::BTreeMap;
 use k8s_openapi::api::core::v1::{Pod, PodStatus};
 use serde_json::{Map, Value, json};
 
+use crate::sys::json;
+
 /// The marks that the API server, kubectl and log shippers look for.
 const HASH: &str = "kubernetes.io/config.hash";
 const MIRROR: &str = "kubernetes.io/config.mirror";
@@ -31,7 +33,7 @@ pub fn hash_of(pod: &Pod) -> Option<&str> {
 /// out, and so is whatever would make it refuse the object (resourceVersion, finalizers of others).
 pub fn mirror(pod: &Pod, owner: Owner<'_>) -> Option<Value> {
     let hash = hash_of(pod)?.to_owned();
-    let spec = serde_json::to_value(pod.spec.as_ref()?).ok()?;
+    let spec = json::tree(pod.spec.as_ref()?).ok()?;
     let mut annotations: BTreeMap<String, String> =
         pod.metadata.annotations.clone().unwrap_or_default();
     annotations.insert(MIRROR.to_owned(), hash);
@@ -74,7 +76,7 @@ const OWN: [&str; 11] = [
 /// The patch that makes `shown` say what `wanted` says; `None` when it does. The UID in it makes the API server refuse it
 /// when the mirror is another one by now. Conditions of others stay.
 pub fn status_patch(wanted: &PodStatus, shown: &Value, uid: &str) -> Option<Value> {
-    let wanted = serde_json::to_value(wanted).ok()?;
+    let wanted = json::tree(wanted).ok()?;
     let mut patch = Map::new();
     for field in OWN {
         let (wanted, shown) = (part(&wanted, field), part(shown, field));
