@@ -87,6 +87,10 @@ fn pods_run_without_a_resolver_file() {
     for (pod, times) in [("own", 1), ("host", 1), ("cluster", 0), ("given", 0)] {
         assert_eq!(warnings(pod), times, "{pod}:\n{}", agent.log());
     }
+    there(
+        &agent,
+        &format!("{BIN} doctor | grep -q 'warn: dns: /etc/resolv.conf: there is none: Docker'"),
+    );
     // A link to nowhere is a file that somebody is going to write.
     there(&agent, "ln -s late /etc/resolv.conf");
     let late = pod("late", FOREVER, "  dnsPolicy: Default\n");

@@ -15,6 +15,9 @@ try_deb() {
     check "the examples are good" within "$root" staticlet check /usr/share/doc/staticlet/examples
     check "the settings are good" sh_within ". /etc/default/staticlet; staticlet config --config=/etc/staticlet/config.yaml \$STATICLET_ARGS"
     check "there is a man page" sh_within "zcat /usr/share/man/man*/staticlet.*.gz | grep '^.TH STATICLET'"
+    check "bash completes it" sh_within "bash -c '. /usr/share/bash-completion/completions/staticlet && complete -p staticlet'"
+    check "so do zsh and fish" grep -l -w staticlet "$root/usr/share/zsh/vendor-completions/_staticlet" \
+        "$root/usr/share/fish/vendor_completions.d/staticlet.fish"
 
     echo '# mine' | tee -a "$root/etc/default/staticlet" "$root/etc/staticlet/config.yaml" >/dev/null
     echo '# mine' >"$root/etc/kubelet.d/pod.yaml"

@@ -13,6 +13,8 @@ try_rpm() {
     check "rpm installs it" into -i "$(rpm_file 1)"
     check "its files are as packed" silent into -V staticlet
     check "the program runs" chroot "$root" /usr/bin/staticlet --version
+    check "there are completions and a man page" ls -l "$root"/usr/share/{man/man8/staticlet.8.gz,zsh/site-functions/_staticlet} \
+        "$root"/usr/share/{bash-completion/completions/staticlet,fish/vendor_completions.d/staticlet.fish}
     check "Docker is recommended" sh -c "rpm -qp --recommends '$(rpm_file 1)' | grep moby-engine"
 
     echo '# mine' | tee -a "$root/etc/sysconfig/staticlet" "$root/etc/staticlet/config.yaml" >/dev/null
