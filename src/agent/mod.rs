@@ -257,6 +257,9 @@ impl Agent {
         let result = self.observer.look(&busy.cloned().gather());
         let now = sys::now();
         self.pace.looked(began.mono, now.mono, result.is_ok());
+        if let Some(at) = self.observer.due() {
+            self.pace.no_later_than(at);
+        }
         self.vitals.looked(began.mono, result.is_ok());
         match result {
             Ok(mut observed) => {

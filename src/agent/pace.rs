@@ -96,6 +96,11 @@ impl Pace {
         self.latest = ended.after(self.interval);
     }
 
+    /// Something is to be asked for then.
+    pub(super) fn no_later_than(&mut self, at: Mono) {
+        self.latest = self.latest.min(at.max(self.earliest));
+    }
+
     /// The event stream ended: the next one waits, longer each time unless this one lasted.
     pub(super) fn events_lost(&mut self, wait: bool, now: Mono) {
         if now.since(self.events_since) > FAIL_MAX * 4 {

@@ -3,7 +3,7 @@
 use super::Names;
 use crate::docker::wire;
 use crate::state::{ContainerState, Exit};
-use crate::sys::Wall;
+use crate::sys::{Error, Result, Wall};
 
 /// What is kept of an inspect.
 #[derive(Clone, Debug, PartialEq)]
@@ -68,14 +68,23 @@ impl Detail {
         }
     }
 
-    /// Adds the termination message of a container that ended.
-    pub(super) fn add_message(&mut self, message: impl Fn(&Exit) -> String) {
-        if let ContainerState::Exited(exit) = &mut self.state {
-            let text = message(exit);
-            if !exit.message.is_empty() && !text.is_empty() {
-                exit.message.push_str(": ");
+    /// Adds the termination message of a container that ended; why it is missing, if it may still come.
+    pub(super) fn add_message(
+        &mut self,
+        message: impl Fn(&Exit) -> Result<String>,
+    ) -> Option<Error> {
+        let ContainerState::Exited(exit) = &mut self.state else {
+            return None;
+        };
+        match message(exit) {
+            Ok(text) => {
+                if !exit.message.is_empty() && !text.is_empty() {
+                    exit.message.push_str(": ");
+                }
+                exit.message.push_str(&text);
+                None
             }
-            exit.message.push_str(&text);
+            Err(error) => Some(error),
         }
     }
 }

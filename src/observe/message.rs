@@ -7,7 +7,7 @@ use nix::fcntl::OFlag;
 
 use crate::docker::Docker;
 use crate::state::{ContainerId, Exit, Node};
-use crate::sys::{Error, Kind, files};
+use crate::sys::{Error, Kind, Result, files};
 use crate::translate::{Identity, Role, paths};
 
 /// Kubelet `container/runtime.go`: the end of the file, or else the end of the log.
@@ -25,7 +25,10 @@ pub(super) struct Read<'a> {
 
 impl Read<'_> {
     /// The message; empty when there is none. A file that cannot be read is told in its place, as a kubelet does.
-    pub(super) fn message(&self, exit: &Exit) -> String {
+    ///
+    /// # Errors
+    /// dockerd does not give the end of the log now.
+    pub(super) fn message(&self, exit: &Exit) -> Result<String> {
         let Role::Container {
             name,
             message_path,
@@ -33,7 +36,7 @@ impl Read<'_> {
             ..
         } = &self.identity.role
         else {
-            return String::new();
+            return Ok(String::new());
         };
         let attempt = self.identity.attempt;
         let path = paths::termination_log(self.node, &self.identity.uid, name, attempt);
@@ -48,15 +51,15 @@ impl Read<'_> {
         };
         let from_log = *message_from_log && exit.code != 0 && exit.reason != "ContainerCannotRun";
         if text.is_empty() && from_log {
-            let log = self.docker.logs_tail(&self.id.0, LOG_LINES_MAX);
-            return end(&log.unwrap_or_default(), LOG_BYTES_MAX).to_owned();
+            let log = self.docker.logs_tail(&self.id.0, LOG_LINES_MAX)?;
+            return Ok(end(&log, LOG_BYTES_MAX).to_owned());
         }
-        text
+        Ok(text)
     }
 }
 
 /// The end of a file that a container could write to. It may be anything by now: no link is followed, no FIFO waited for.
-fn end_of_file(path: &Path) -> crate::sys::Result<String> {
+fn end_of_file(path: &Path) -> Result<String> {
     let io = |error: std::io::Error| Error::io(format!("read {}", path.display()), &error);
     let mut file = files::open_regular(path, OFlag::O_NOFOLLOW)?;
     let length = file.metadata().map_err(io)?.len();

@@ -2,7 +2,8 @@
 //!
 //! IO. A look that finds nothing changed costs one call. Details are kept by container id: they are asked for again when
 //! the state in the list is another, or when an event made them stale. A container whose details do not come in time
-//! keeps those it had, or gets what the list says, and is asked again later: one that hangs does not hide the others.
+//! keeps those it had of this state, or gets what the list says, and is asked again later: one that hangs does not hide
+//! the others.
 //! Relied on by others: what is in [`Observed`] is ours by all of its labels. Deliberately absent: any change. Start
 //! reading at [`Observer::look`].
 
@@ -27,9 +28,12 @@ use detail::Detail;
 /// The time that a look may take. Longer: the loop, and with it every restart, waits for a dockerd that hangs.
 const LOOK_MAX: Duration = Duration::from_secs(5);
 
-/// The pause before a container whose details did not come is asked for again. Each time may cost the loop
-/// [`LOOK_MAX`].
-const AGAIN: Duration = Duration::from_secs(60);
+/// The pause before a container whose details did not come is asked for again: doubles from the first to the second, and
+/// is so many times as long as dockerd took to say nothing. Longer: what is lost by one slip of dockerd is missed for
+/// long. Shorter: a container that hangs costs the loop [`LOOK_MAX`] each time.
+const AGAIN_MIN: Duration = Duration::from_secs(1);
+const AGAIN_MAX: Duration = Duration::from_secs(60);
+const AGAIN_SHARE: u32 = 2;
 
 /// Looks at dockerd, and remembers the details of what did not change.
 #[derive(Debug)]
@@ -49,8 +53,31 @@ struct Known {
     word: String,
     detail: Option<Detail>,
     stale: bool,
-    /// Not to be asked for before: it did not answer.
-    again: Option<Mono>,
+    /// Not to be asked for before: it did not answer, or not in full.
+    again: Option<Again>,
+}
+
+/// When a container is asked for again.
+#[derive(Clone, Copy, Debug)]
+struct Again {
+    at: Mono,
+    wait: Duration,
+}
+
+impl Again {
+    /// The next one, after a call from `begin` to now that brought nothing.
+    fn after(before: Option<Again>, begin: Mono) -> Again {
+        let now = now().mono;
+        let twice = before.map_or(AGAIN_MIN, |again| again.wait * 2);
+        let wait = twice.max(now.since(begin) * AGAIN_SHARE).min(AGAIN_MAX);
+        let at = now.after(wait);
+        Again { at, wait }
+    }
+
+    /// What a dockerd will not say, such as the log of a driver that keeps none, is not asked for for ever.
+    fn unless_given_up(self, before: Option<Again>) -> Option<Again> {
+        Some(self).filter(|_| before.is_none_or(|again| again.wait < AGAIN_MAX))
+    }
 }
 
 /// What an image is called in a status.
@@ -90,6 +117,12 @@ impl Observer {
         }
     }
 
+    /// When something is to be asked for again that dockerd did not say.
+    pub fn due(&self) -> Option<Mono> {
+        let again = self.known.values().filter_map(|known| known.again);
+        again.map(|again| again.at).min()
+    }
+
     /// Looks. Takes at most 5 s, and once a call that was begun before the end of them. `busy` are the pods that have a
     /// job now: dockerd answers no inspect of a container while it starts it, so that one counts as created until then.
     ///
@@ -119,11 +152,8 @@ impl Observer {
             }
             let starts =
                 |known: &Known| summary.state == "created" && busy.contains(&known.identity.key);
-            if !self.known.get(&id).is_some_and(starts)
-                && self.ask(&id, summary, until)? == Found::Gone
-            {
-                self.known.remove(&id);
-                continue;
+            if !self.known.get(&id).is_some_and(starts) {
+                self.ask(&id, summary, until)?;
             }
             if let Some(known) = self.known.get(&id) {
                 put(&mut observed, id, known, summary);
@@ -168,15 +198,16 @@ impl Observer {
         }
     }
 
-    /// Brings the details of a container up to date where they may not be.
-    fn ask(&mut self, id: &ContainerId, summary: &wire::Summary, until: Mono) -> Result<Found> {
+    /// Brings the details of a container up to date where they may not be. One that is not to be inspected is there all
+    /// the same as long as it is listed: with a word too few a second copy of it would be started.
+    fn ask(&mut self, id: &ContainerId, summary: &wire::Summary, until: Mono) -> Result<()> {
         let Some(known) = self.known.get(id) else {
-            return Ok(Found::Gone);
+            return Ok(());
         };
         let start = now();
-        let waits = known.again.is_some_and(|again| start.mono < again);
+        let waits = known.again.is_some_and(|again| start.mono < again.at);
         if waits || (!known.stale && known.word == summary.state) {
-            return Ok(Found::There);
+            return Ok(());
         }
         if start.mono >= until {
             let said = format!("no time left after {} s", LOOK_MAX.as_secs());
@@ -185,29 +216,38 @@ impl Observer {
         let identity = known.identity.clone();
         let result = self.details(id, &identity);
         let Some(known) = self.known.get_mut(id) else {
-            return Ok(Found::Gone);
+            return Ok(());
         };
         match result {
-            Ok(detail) => {
+            Ok((detail, missing)) => {
                 known.detail = Some(detail);
                 known.word.clone_from(&summary.state);
-                known.stale = false;
-                known.again = None;
-                Ok(Found::There)
+                known.again = missing.and_then(|error| {
+                    log::debug!(id:% = id.short(), err:% = error; "container is not known in full");
+                    Again::after(known.again, start.mono).unless_given_up(known.again)
+                });
+                known.stale = known.again.is_some();
             }
-            Err(error) if error.kind() == Kind::Gone => Ok(Found::Gone),
             Err(error) => {
-                known.again = Some(now().mono.after(AGAIN));
+                known.again = Some(Again::after(known.again, start.mono));
                 known.stale = true;
-                log::warn!(id:% = id.short(), err:% = error; "container cannot be inspected");
-                Ok(Found::There)
+                // It has just been removed.
+                if error.kind() != Kind::Gone {
+                    log::warn!(id:% = id.short(), err:% = error; "container cannot be inspected");
+                }
             }
         }
+        Ok(())
     }
 
-    fn details(&mut self, id: &ContainerId, identity: &Identity) -> Result<Detail> {
+    /// The details, and why some of them are missing that dockerd may still say.
+    fn details(
+        &mut self,
+        id: &ContainerId,
+        identity: &Identity,
+    ) -> Result<(Detail, Option<Error>)> {
         let inspect = self.docker.inspect(&id.0)?;
-        let names = self.image_names(&inspect);
+        let (names, mut missing) = self.image_names(&inspect);
         let mut detail = Detail::new(&inspect, names);
         if let Role::Container { name, .. } = &identity.role {
             let path = paths::post_start(&self.node, &identity.uid, name, identity.attempt);
@@ -219,19 +259,24 @@ impl Observer {
                 id,
                 identity,
             };
-            detail.add_message(|exit| read.message(exit));
+            missing = detail.add_message(|exit| read.message(exit)).or(missing);
         }
-        Ok(detail)
+        Ok((detail, missing))
     }
 
-    /// The names of a container's image; when nothing is known of the image, what the container was made from.
-    fn image_names(&mut self, inspect: &wire::Inspect) -> Names {
+    /// The names of a container's image; when nothing is known of the image, what the container was made from. With it
+    /// why nothing is known, unless the image is not there any more.
+    fn image_names(&mut self, inspect: &wire::Inspect) -> (Names, Option<Error>) {
         if let Some(names) = self.images.get(&inspect.image) {
-            return names.clone();
+            return (names.clone(), None);
         }
         let image = self.docker.inspect_image(&inspect.image);
         let is_known = image.is_ok();
-        let image = image.unwrap_or_default();
+        let (image, missing) = match image {
+            Ok(image) => (image, None),
+            Err(error) if error.kind() == Kind::Gone => (wire::Image::default(), None),
+            Err(error) => (wire::Image::default(), Some(error)),
+        };
         let first = |list: &[String]| list.first().cloned();
         let names = Names {
             image: first(&image.repo_tags).unwrap_or_else(|| inspect.config.image.clone()),
@@ -243,23 +288,17 @@ impl Observer {
         if is_known {
             self.images.insert(inspect.image.clone(), names.clone());
         }
-        names
+        (names, missing)
     }
-}
-
-/// Whether a container is still there.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Found {
-    There,
-    Gone,
 }
 
 /// Puts a container where it belongs.
 fn put(observed: &mut Observed, id: ContainerId, known: &Known, summary: &wire::Summary) {
     let identity = &known.identity;
+    // Details from before the container started or ended are none: it would not be restarted.
     let detail = match &known.detail {
-        Some(detail) => detail.clone(),
-        None => Detail::from_list(summary),
+        Some(detail) if known.word == summary.state => detail.clone(),
+        Some(_) | None => Detail::from_list(summary),
     };
     let pod = observed.pods.entry(identity.uid.clone());
     let pod = pod.or_insert_with(|| ObservedPod {
