@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use nix::mount::{MntFlags, umount2};
 
-use super::{PodRequest, cgroup, subpaths, tree};
+use super::{PodRequest, cgroup, logs, subpaths, tree};
 use crate::pod::PodUid;
 use crate::state::Node;
 use crate::sys::mounts::{self, Mount};
@@ -34,8 +34,9 @@ pub(super) fn clean(request: &PodRequest) -> Result<()> {
         Err(err) if err.kind() == std::io::ErrorKind::NotFound => {}
         Err(err) => return Err(Error::io(format!("remove {dir}"), &err)),
     }
-    for logs in log_dirs(node, uid) {
-        tree::remove(&logs)?;
+    for dir in log_dirs(node, uid) {
+        logs::unlink_all(node, &dir);
+        tree::remove(&dir)?;
     }
     // The directory comes last, as the sign that there is still work if this is interrupted.
     cgroup::remove(uid, &request.docker);

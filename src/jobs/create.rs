@@ -1,5 +1,6 @@
 //! Creating a container and starting it, with what dockerd may stumble over on the way.
 
+use super::logs;
 use super::pod::PodJob;
 use super::report::say;
 use crate::docker::wire::CreateBody;
@@ -15,7 +16,7 @@ pub(super) enum Failure {
 }
 
 impl PodJob {
-    /// Creates and starts a container.
+    /// Creates and starts a container; what `before` does comes in between.
     ///
     /// A score for the OOM killer that this dockerd may not give is raised to 0, and the agent is told, so that this
     /// costs one start only: a rootless or nested dockerd has no CAP_SYS_RESOURCE.
@@ -23,16 +24,20 @@ impl PodJob {
         &self,
         name: &str,
         mut body: CreateBody,
+        before: &dyn Fn(&ContainerId),
     ) -> std::result::Result<ContainerId, Failure> {
         let id = self.create(name, &body).map_err(Failure::Create)?;
+        before(&id);
         match self.docker.start(&id.0) {
             Ok(()) => return Ok(id),
             Err(error) if body.host_config.oom_score_adj < 0 && is_about_oom_score(&error) => {}
             Err(error) => return Err(Failure::Start(error)),
         }
         body.host_config.oom_score_adj = 0;
+        logs::unlink(&self.request.node, &id);
         self.docker.remove(&id.0).map_err(Failure::Create)?;
         let id = self.create(name, &body).map_err(Failure::Create)?;
+        before(&id);
         self.docker.start(&id.0).map_err(Failure::Start)?;
         say(&Report::OomFloor { floor: 0 });
         Ok(id)
@@ -67,6 +72,7 @@ impl PodJob {
         if !is_ours || holder.state.running {
             return Ok(false);
         }
+        logs::unlink(&self.request.node, &ContainerId(holder.id.clone()));
         self.docker.remove(&holder.id)?;
         Ok(true)
     }

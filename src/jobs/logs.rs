@@ -7,37 +7,53 @@ use std::path::{Path, PathBuf};
 
 use super::pod::{Joined, PodJob};
 use super::start::Wanted;
-use crate::docker::Docker;
 use crate::pod::{ContainerName, PodKey};
 use crate::state::{ContainerId, Node};
 use crate::sys::{Error, Kind, Result, files};
-use crate::translate::{Role, paths, read_identity};
+use crate::translate::paths;
 
 const LOGS_MODE: u32 = 0o755;
 
-/// Links the log of a container that was just started. Nothing is done where dockerd writes no file.
+/// Links the log of a container that is about to be started, so that nobody who is interrupted leaves one that runs
+/// without. Nothing is done where the place of the log is not known yet.
+///
+/// # Errors
+/// What could not be linked; the container is not touched by it.
+pub(super) fn link_ahead(job: &PodJob, wanted: &Wanted<'_>, id: &ContainerId) -> Result<()> {
+    let log = beside(wanted.sandbox, id);
+    log.map_or(Ok(()), |log| lay(job, wanted, id, &log))
+}
+
+/// Links the log of a container that was just started, if it is not linked yet. Nothing is done where dockerd writes no
+/// file.
 ///
 /// # Errors
 /// What could not be linked; the container is not touched by it.
 pub(super) fn link(job: &PodJob, wanted: &Wanted<'_>, id: &ContainerId) -> Result<()> {
-    let (node, request) = (&job.request.node, &job.request);
-    let (container, attempt) = (wanted.container, wanted.attempt);
-    let log = match beside(wanted.sandbox, id) {
-        Some(log) => log,
-        None => job.docker.inspect(&id.0)?.log_path,
-    };
-    if log.is_empty() {
+    if beside(wanted.sandbox, id).is_some_and(|log| Path::new(&log).is_file()) {
         return Ok(());
     }
+    let log = job.docker.inspect(&id.0)?.log_path;
+    if log.is_empty() {
+        unlink(&job.request.node, id);
+        return Ok(());
+    }
+    lay(job, wanted, id, &log)
+}
+
+fn lay(job: &PodJob, wanted: &Wanted<'_>, id: &ContainerId, log: &str) -> Result<()> {
+    let (node, request) = (&job.request.node, &job.request);
+    let (container, attempt) = (wanted.container, wanted.attempt);
     let dir = paths::container_logs_dir(node, &request.key, &request.uid, container);
     files::make_dir(Path::new(&dir), LOGS_MODE)?;
     let path = PathBuf::from(paths::container_log(&dir, attempt));
-    replace_link(&log, &path)?;
+    // The outer one first: it leads to the other when that is to be removed.
     let legacy = legacy_link(node, &request.key, container, id);
     if let Some(dir) = legacy.parent() {
         files::make_dir(dir, LOGS_MODE)?;
     }
-    replace_link(&path.to_string_lossy(), &legacy)
+    replace_link(&path.to_string_lossy(), &legacy)?;
+    replace_link(log, &path)
 }
 
 /// The log's place, from that of the sandbox: dockerd names both by the container's id alone. `None` where no such file
@@ -45,34 +61,47 @@ pub(super) fn link(job: &PodJob, wanted: &Wanted<'_>, id: &ContainerId) -> Resul
 /// many pods start.
 fn beside(sandbox: &Joined, id: &ContainerId) -> Option<String> {
     let log = sandbox.log.replace(&sandbox.id.0, &id.0);
-    (log != sandbox.log && Path::new(&log).is_file()).then_some(log)
+    (log != sandbox.log && Path::new(&sandbox.log).is_file()).then_some(log)
 }
 
-/// Removes the links of a container that is about to be removed. What cannot be removed dangles, and harms nobody.
-pub(super) fn unlink(docker: &Docker, node: &Node, id: &ContainerId) {
-    let Ok(inspect) = docker.inspect(&id.0) else {
-        return;
-    };
-    let Ok(identity) = read_identity(&inspect.name, &inspect.config.labels, node) else {
-        return;
-    };
-    let Role::Container { name, .. } = &identity.role else {
-        return;
-    };
-    let dir = paths::container_logs_dir(node, &identity.key, &identity.uid, name);
-    for link in [
-        legacy_link(node, &identity.key, name, id),
-        PathBuf::from(paths::container_log(&dir, identity.attempt)),
-    ] {
-        if link.is_symlink() {
-            let _ = std::fs::remove_file(link);
+/// Removes the links of a container that is about to be removed, which one finds by its id. Those whose name was cut
+/// before it go with their pod.
+pub(super) fn unlink(node: &Node, id: &ContainerId) {
+    let end = format!("-{}.log", id.0);
+    for link in links(node, |name, _| name.ends_with(&end)) {
+        let inner = std::fs::read_link(&link).unwrap_or_default();
+        if inner.starts_with(&node.pod_logs_dir) && inner.is_symlink() {
+            let _ = std::fs::remove_file(inner);
         }
+        let _ = std::fs::remove_file(link);
     }
 }
 
+/// Removes the links that lead into the log directory of a pod.
+pub(super) fn unlink_all(node: &Node, pod_logs: &Path) {
+    for link in links(node, |_, target| target.starts_with(pod_logs)) {
+        let _ = std::fs::remove_file(link);
+    }
+}
+
+/// The older links, by their name and target.
+fn links(node: &Node, wanted: impl Fn(&str, &Path) -> bool) -> Vec<PathBuf> {
+    let entries = std::fs::read_dir(legacy_dir(node));
+    let paths = entries.into_iter().flatten().flatten();
+    let paths = paths.map(|entry| entry.path());
+    let is_wanted = |path: &PathBuf| {
+        let name = path.file_name().unwrap_or_default().to_string_lossy();
+        std::fs::read_link(path).is_ok_and(|target| wanted(&name, &target))
+    };
+    paths.filter(is_wanted).collect()
+}
+
+fn legacy_dir(node: &Node) -> PathBuf {
+    Path::new(&node.pod_logs_dir).with_file_name("containers")
+}
+
 fn legacy_link(node: &Node, key: &PodKey, container: &ContainerName, id: &ContainerId) -> PathBuf {
-    let beside = Path::new(&node.pod_logs_dir).with_file_name("containers");
-    beside.join(paths::legacy_log_name(key, container, id))
+    legacy_dir(node).join(paths::legacy_log_name(key, container, id))
 }
 
 fn replace_link(target: &str, link: &Path) -> Result<()> {

@@ -64,7 +64,7 @@ fn made_from(
     let body = sandbox_body(&input).map_err(because(FailReason::CreatePodSandboxError))?;
     let bindings = body.host_config.port_bindings.clone();
     let name = sandbox_name(&pod.key, &pod.uid, attempt);
-    match job.create_and_start(&name, body) {
+    match job.create_and_start(&name, body, &|_| ()) {
         Err(Failure::Start(error)) => Err(because(FailReason::CreatePodSandboxError)(
             ports::explain(&job.docker, &bindings, &error.to_string()),
         )),

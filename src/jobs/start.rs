@@ -78,8 +78,15 @@ pub(super) fn start(job: &PodJob, wanted: &Wanted<'_>) -> Result<(), Failed> {
     bind_parts(&input)?;
     let name = container_name(&pod.key, &pod.uid, wanted.container, wanted.attempt);
     post_start::announce(job, container, wanted.attempt);
+    // That its log cannot be linked is no reason not to run.
+    let linked = |result: crate::sys::Result<()>| {
+        if let Err(error) = result {
+            let text = error.to_string();
+            say(&Report::Note { text });
+        }
+    };
     let id = job
-        .create_and_start(&name, body)
+        .create_and_start(&name, body, &|id| linked(logs::link_ahead(job, wanted, id)))
         .map_err(|failure| match failure {
             Failure::Create(error) => because(FailReason::CreateContainerError)(error),
             Failure::Start(error) => because(FailReason::RunContainerError)(error),
@@ -89,12 +96,7 @@ pub(super) fn start(job: &PodJob, wanted: &Wanted<'_>) -> Result<(), Failed> {
         id: id.clone(),
         attempt: wanted.attempt,
     });
-    // The log's place is known only now. That it cannot be linked is no reason not to run.
-    if let Err(error) = logs::link(job, wanted, &id) {
-        say(&Report::Note {
-            text: error.to_string(),
-        });
-    }
+    linked(logs::link(job, wanted, &id));
     let instance = post_start::Instance {
         container: wanted.container,
         id: &id,

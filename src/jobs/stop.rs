@@ -234,7 +234,7 @@ fn signal_it(docker: &Docker, id: &ContainerId, signal: &str) -> sys::Result<()>
 /// Removes these in this order, with their log links; one that still runs is killed.
 pub(super) fn remove(docker: &Docker, node: &Node, ids: &[ContainerId]) -> Result<(), Failed> {
     for id in ids {
-        logs::unlink(docker, node, id);
+        logs::unlink(node, id);
         remove_one(docker, id).map_err(because(FailReason::KillContainerError))?;
     }
     Ok(())
