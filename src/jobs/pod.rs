@@ -25,7 +25,8 @@ pub(super) struct Joined {
     pub(super) ips: Vec<String>,
     /// Where dockerd writes its log; empty where it writes no file.
     pub(super) log: String,
-    /// Its resolv.conf, where no container has joined it yet: the job that made it may have died before it wrote the file.
+    /// Its resolv.conf, where no container has joined it yet: the job that made it may have died before it wrote the file, and
+    /// limited the pod as a whole.
     pub(super) fresh: Option<String>,
 }
 
@@ -70,13 +71,7 @@ impl PodJob {
                     id: made.id.clone(),
                 });
                 self.sandbox = Some(made);
-                // Its containers have limits of their own: a pod without that of the whole is better than no pod.
-                if let Err(error) = cgroup::limit(self.pod()?, &self.request) {
-                    say(&Report::Note {
-                        text: error.to_string(),
-                    });
-                }
-                Ok(())
+                self.limit()
             }
             Step::Start {
                 container,
@@ -88,6 +83,7 @@ impl PodJob {
                     let found = found.map_err(because(FailReason::CreateContainerError))?;
                     if let Some(path) = found.as_ref().and_then(|sandbox| sandbox.fresh.as_ref()) {
                         resolver::write(path, resolver::text(self)?.as_deref())?;
+                        self.limit()?;
                     }
                     self.sandbox = found;
                 }
@@ -124,12 +120,28 @@ impl PodJob {
             }
             Step::Stop { containers } => stop::stop(self, containers),
             Step::Remove { containers } => {
-                stop::remove(&self.docker, &self.request.node, containers)
+                stop::remove(&self.docker, &self.request.node, containers)?;
+                // A sandbox that still ran at the clean-up kept it.
+                let steps = &self.request.steps;
+                if steps.last() == Some(step) && steps.contains(&Step::Cleanup) {
+                    cgroup::remove(&self.request.uid, &self.request.docker);
+                }
+                Ok(())
             }
             Step::Cleanup => {
                 cleanup::clean(&self.request).map_err(because(FailReason::KillContainerError))
             }
         }
+    }
+
+    /// Limits the pod as a whole. Its containers have limits of their own: a pod without that of the whole is better than no
+    /// pod.
+    fn limit(&self) -> Result<(), Failed> {
+        if let Err(error) = cgroup::limit(self.pod()?, &self.request) {
+            let text = error.to_string();
+            say(&Report::Note { text });
+        }
+        Ok(())
     }
 
     /// The newest running sandbox of this pod; its details are read again, as the address may have changed.

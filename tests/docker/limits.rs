@@ -97,7 +97,12 @@ fn a_cgroup_that_somebody_uses_is_left_and_holds_nothing_up() {
     let runs = sleep.try_wait().unwrap().is_none();
     sleep.kill().unwrap();
     sleep.wait().unwrap();
-    let empty = || fs::remove_dir(&used).is_ok() && fs::remove_dir(&cgroups[0]).is_ok();
+    // The agent may just be trying once more.
+    let empty = || {
+        let _ = fs::remove_dir(&used);
+        let _ = fs::remove_dir(&cgroups[0]);
+        !cgroups[0].exists()
+    };
     assert!(runs);
     eventually(&agent, "it is empty", SOON, empty);
 }
