@@ -37,6 +37,7 @@ mod reclaim;
 mod refuse;
 mod registry;
 mod restart;
+mod sabotage;
 mod sandbox;
 mod subpaths;
 mod volumes;

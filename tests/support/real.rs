@@ -3,7 +3,11 @@
 
 pub mod agent;
 pub mod apiserver;
+pub mod calls;
 pub mod engine;
+pub mod exchange;
+pub mod harm;
 pub mod image;
 pub mod proxy;
+pub mod sabotage;
 pub mod tls;
