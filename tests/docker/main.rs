@@ -39,6 +39,8 @@ mod registry;
 mod restart;
 mod sabotage;
 mod sandbox;
+mod scarce;
 mod subpaths;
+mod torn;
 mod volumes;
 mod walk;
