@@ -1,16 +1,14 @@
 //! Events of pods for the API server and for `staticlet status POD`: the same one again is a count, and no pod may flood
-//! it.
+//! it. What is an event is decided in `notice.rs`.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::time::Duration;
 
 use k8s_openapi::api::core::v1::Pod;
 use serde_json::{Value, json};
 
-use crate::decide::Step;
-use crate::pod::{ContainerName, PodKey, container_of};
+use crate::pod::{ContainerName, PodKey};
 use crate::publish::Occurrence;
-use crate::state::{Desired, Event, JobKey, Probed, Report};
 use crate::status::mirror::hash_of;
 use crate::sys::{Mono, Now};
 
@@ -19,7 +17,7 @@ const BURST: u32 = 25;
 const REFILL: Duration = Duration::from_secs(300);
 
 /// Events remembered for their count, and waiting to be told. More: they fill the memory while the server is away.
-const KEPT_MAX: usize = 256;
+pub(super) const KEPT_MAX: usize = 256;
 
 /// Told by one job.
 const TOLD_MAX: usize = 20;
@@ -43,12 +41,12 @@ struct Record {
 type Key = (PodKey, String, String, String);
 
 /// One event.
-struct Happened<'a> {
-    key: &'a PodKey,
-    container: Option<&'a str>,
-    kind: &'static str,
-    reason: &'a str,
-    message: String,
+pub(super) struct Happened<'a> {
+    pub(super) key: &'a PodKey,
+    pub(super) container: Option<&'a str>,
+    pub(super) kind: &'static str,
+    pub(super) reason: &'a str,
+    pub(super) message: String,
 }
 
 /// Collects events until a job takes them.
@@ -60,8 +58,10 @@ pub(super) struct Recorder {
     told: usize,
     since: Option<Mono>,
     budgets: BTreeMap<PodKey, (u32, Mono)>,
-    node: String,
+    pub(super) node: String,
     serial: u64,
+    /// Containers whose images were pulled for their next start.
+    pub(super) pulled: BTreeSet<(PodKey, ContainerName)>,
     /// There is an API server to tell.
     tells: bool,
 }
@@ -86,7 +86,7 @@ impl Recorder {
                 continue;
             }
             let text = |name: &str| record.event[name].as_str().unwrap_or_default().to_owned();
-            let container = field.strip_prefix("spec.containers{");
+            let container = field.split_once('{').map(|(_, name)| name);
             of_pod.push(Occurrence {
                 last: text("lastTimestamp"),
                 count: record.count,
@@ -135,181 +135,15 @@ impl Recorder {
         }
     }
 
-    /// Takes in what happened to a job.
-    pub(super) fn happened(&mut self, event: &Event, desired: &Desired, node: &str, now: Now) {
-        node.clone_into(&mut self.node);
-        let Some(key) = event.job().pod() else {
-            return;
-        };
-        let Some(pod) = desired.pods.get(key).map(|wanted| &wanted.pod.pod) else {
-            return;
-        };
-        match event {
-            Event::JobStarted { job, what, .. } => {
-                if let (JobKey::Pull(_, container), Some(image)) = (job, what.strip_prefix("pull "))
-                {
-                    let message = format!("Pulling image \"{image}\"");
-                    self.normal((key, pod), container, ("Pulling", message), now);
-                }
-            }
-            Event::JobSaid { job, report } => self.said((key, pod), job, report, now),
-            Event::JobEnded { .. } | Event::JobCancelled { .. } => {}
-        }
-    }
-
-    fn said(&mut self, of: (&PodKey, &Pod), job: &JobKey, report: &Report, now: Now) {
-        #[allow(clippy::wildcard_enum_match_arm)] // most are no event
-        match report {
-            Report::Started { container, .. } => {
-                for (reason, message) in [
-                    ("Created", "Container created"),
-                    ("Started", "Container started"),
-                ] {
-                    self.normal(of, container, (reason, message.to_owned()), now);
-                }
-            }
-            Report::Pulled { note, .. } => {
-                if let (JobKey::Pull(_, container), true) = (job, note.is_empty()) {
-                    let image = image(of.1, container);
-                    let message = format!("Successfully pulled image \"{image}\"");
-                    self.normal(of, container, ("Pulled", message), now);
-                }
-            }
-            Report::Failed {
-                container,
-                reason,
-                message,
-            } => {
-                let pulled = if let JobKey::Pull(_, container) = job {
-                    Some(container)
-                } else {
-                    None
-                };
-                let container = container.as_ref().or(pulled).map(ContainerName::as_str);
-                let reason = match reason.as_str() {
-                    "FailedMount" => "FailedMount",
-                    "CreatePodSandboxError" => "FailedCreatePodSandBox",
-                    _ => "Failed",
-                };
-                self.add(
-                    of.1,
-                    Happened {
-                        key: of.0,
-                        container,
-                        kind: "Warning",
-                        reason,
-                        message: format!("Error: {message}"),
-                    },
-                    now,
-                );
-            }
-            Report::Probed {
-                found: Probed::Failure,
-                output,
-                ..
-            } => {
-                if let JobKey::Probe(_, container, kind) = job {
-                    self.add(
-                        of.1,
-                        Happened {
-                            key: of.0,
-                            container: Some(container.as_str()),
-                            kind: "Warning",
-                            reason: "Unhealthy",
-                            message: format!("{} probe failed: {output}", kind.as_str()),
-                        },
-                        now,
-                    );
-                }
-            }
-            _ => {}
-        }
-    }
-
-    /// Notes containers that wait for their next start.
-    pub(super) fn waits(&mut self, items: &[Pod], now: Now) {
-        for pod in items {
-            let statuses = pod
-                .status
-                .as_ref()
-                .and_then(|s| s.container_statuses.as_ref());
-            let Some(key) = PodKey::of(pod) else { continue };
-            for status in statuses.into_iter().flatten() {
-                let waiting = status
-                    .state
-                    .as_ref()
-                    .and_then(|state| state.waiting.as_ref());
-                let message = match waiting.and_then(|waiting| waiting.reason.as_deref()) {
-                    Some("CrashLoopBackOff") => format!(
-                        "Back-off restarting failed container {} in pod {}_{}",
-                        status.name, key.name, key.namespace
-                    ),
-                    Some("ImagePullBackOff") => {
-                        format!("Back-off pulling image \"{}\"", status.image)
-                    }
-                    _ => continue,
-                };
-                self.add(
-                    pod,
-                    Happened {
-                        key: &key,
-                        container: Some(&status.name),
-                        kind: "Warning",
-                        reason: "BackOff",
-                        message,
-                    },
-                    now,
-                );
-            }
-        }
-    }
-
-    /// Takes in what is to be done for a pod: containers that are being stopped.
-    pub(super) fn killing(
-        &mut self,
-        (key, pod): (&PodKey, Option<&Pod>),
-        steps: &[Step],
-        now: Now,
-    ) {
-        let Some(pod) = pod else { return };
-        let stopped = steps.iter().flat_map(|step| {
-            if let Step::Stop { containers } = step {
-                containers.as_slice()
-            } else {
-                &[]
-            }
-        });
-        for target in stopped.filter(|target| target.name.as_str() != "POD") {
-            let message = format!("Stopping container {}", target.name);
-            self.normal((key, pod), &target.name, ("Killing", message), now);
-        }
-    }
-
-    fn normal(
-        &mut self,
-        (key, pod): (&PodKey, &Pod),
-        container: &ContainerName,
-        (reason, message): (&str, String),
-        now: Now,
-    ) {
-        let happened = Happened {
-            key,
-            container: Some(container.as_str()),
-            kind: "Normal",
-            reason,
-            message,
-        };
-        self.add(pod, happened, now);
-    }
-
-    fn add(&mut self, pod: &Pod, happened: Happened<'_>, now: Now) {
+    /// Counts an event, and makes one where it is new.
+    pub(super) fn add(&mut self, pod: &Pod, happened: Happened<'_>, now: Now) {
         let mut message = happened.message;
         if let Some((at, _)) = message.char_indices().nth(1000) {
             message.truncate(at);
         }
         let field = happened
             .container
-            .map(|name| format!("spec.containers{{{name}}}"));
+            .map(|name| format!("spec.{}{{{name}}}", list_of(pod, name)));
         let key: Key = (
             happened.key.clone(),
             happened.reason.to_owned(),
@@ -391,10 +225,16 @@ impl Recorder {
     }
 }
 
-fn image<'a>(pod: &'a Pod, container: &ContainerName) -> &'a str {
+/// The list of the manifest that a container is in.
+fn list_of(pod: &Pod, container: &str) -> &'static str {
     let spec = pod.spec.as_ref();
-    let container = spec.and_then(|spec| container_of(spec, container.as_str()));
-    container
-        .and_then(|one| one.image.as_deref())
-        .unwrap_or_default()
+    let mut init = spec
+        .and_then(|spec| spec.init_containers.as_ref())
+        .into_iter()
+        .flatten();
+    if init.any(|one| one.name == container) {
+        "initContainers"
+    } else {
+        "containers"
+    }
 }

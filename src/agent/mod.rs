@@ -9,6 +9,7 @@ mod events;
 mod images;
 mod launch;
 mod mirror;
+mod notice;
 mod pace;
 mod reclaim;
 mod reload;
@@ -317,12 +318,15 @@ impl Agent {
 
     fn act(&mut self, action: &Action, now: Now) {
         tell::action(action);
-        if let Action::Pod { key, steps, .. } = action {
+        if let Action::Pod {
+            key, steps, why, ..
+        } = action
+        {
             let mut shown = self.publisher.shown().1.iter();
             let wanted = self.desired.pods.get(key).map(|wanted| &wanted.pod.pod);
             let pod = shown.find(|pod| PodKey::of(pod).as_ref() == Some(key));
             let of = (key, pod.or(wanted));
-            self.mirrors.recorder.killing(of, steps, now);
+            self.mirrors.recorder.acted(of, (steps, why), now);
         }
         if let Action::Cancel { job, .. } = action {
             self.jobs.cancel(job);

@@ -5,6 +5,7 @@ use std::time::Duration;
 use log::info;
 
 use super::Agent;
+use crate::pod::PodKey;
 use crate::state::{Event, JobEnd, JobKey, Report};
 use crate::sys::Now;
 
@@ -75,8 +76,13 @@ impl Agent {
             Event::JobSaid { .. } | Event::JobStarted { .. } | Event::JobCancelled { .. } => {}
         }
         let node = &self.settings.node.name;
-        let desired = &self.desired;
-        self.mirrors.recorder.happened(&event, desired, node, now);
+        // That of a pod whose manifest is gone is told as well: its hooks still run.
+        let pod = event.job().pod().and_then(|key| {
+            let wanted = self.desired.pods.get(key).map(|wanted| &wanted.pod.pod);
+            let mut shown = self.publisher.shown().1.iter();
+            wanted.or_else(|| shown.find(|pod| PodKey::of(pod).as_ref() == Some(key)))
+        });
+        self.mirrors.recorder.happened(&event, pod, node, now);
         self.fold(&event, now);
     }
 

@@ -195,6 +195,9 @@ impl Teller {
                 }
             }
             Report::OomFloor { floor } => self.oom_floor(key, *floor, now),
+            Report::PreStopFailed { container, why } => {
+                warn!(pod:% = key, container:% = container, why:% = "FailedPreStopHook", err:% = why; "hook failed");
+            }
             Report::Note { text } => {
                 if self.is_news(&format!("{key} note"), text, now) {
                     warn!(pod:% = key, why:% = text; "pod job noticed");

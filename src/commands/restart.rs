@@ -150,6 +150,13 @@ fn stop(
                     report: Report::Note { text },
                     ..
                 } => complain(&format!("restart: pod {}: {text}", pod.key)),
+                Event::JobSaid {
+                    report: Report::PreStopFailed { container, why },
+                    ..
+                } => complain(&format!(
+                    "restart: pod {}: preStop of {container}: {why}",
+                    pod.key
+                )),
                 Event::JobEnded { end, .. } => {
                     return match end {
                         JobEnd::Done => Ok(()),

@@ -9,6 +9,7 @@ use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use super::weights::{weigh_class, weight};
 use super::{PodRequest, hugepages};
 use crate::pod::{PodUid, ValidPod};
 use crate::state::DockerFacts;
@@ -57,13 +58,31 @@ pub(super) fn limit(pod: &ValidPod, request: &PodRequest) -> Result<()> {
             result = Err(Error::io(doing(), &error));
         }
     }
-    result
+    let hierarchy = if version == 1 { "cpu" } else { "" };
+    let pod = Path::new(ROOT).join(hierarchy).join(path);
+    let class = pod.parent().unwrap_or(&pod);
+    weigh_class(class, version)
+        .map_err(|error| Error::io(format!("weigh {}", class.display()), &error))
+        .and(result)
 }
 
 /// Removes the cgroup of a pod without containers. One in which somebody has a process stays: the kernel removes none that
 /// is in use, and no data can be in it.
 pub(super) fn remove(uid: &PodUid, docker: &DockerFacts) {
-    remove_below(Path::new(ROOT), &cgroup_paths(uid, docker));
+    let paths = cgroup_paths(uid, docker);
+    remove_below(Path::new(ROOT), &paths);
+    // What is left of its class weighs less; that this cannot be told any more harms nobody.
+    let hierarchy = if docker.cgroup_version == 1 {
+        "cpu"
+    } else {
+        ""
+    };
+    for class in paths.iter().filter_map(|path| Path::new(path).parent()) {
+        let _ = weigh_class(
+            &Path::new(ROOT).join(hierarchy).join(class),
+            docker.cgroup_version,
+        );
+    }
 }
 
 /// With version 1 each hierarchy has a directory; with version 2 the root is the only one.
@@ -109,6 +128,7 @@ fn files(root: &Path, path: &str, limits: &CgroupLimits, version: u8) -> Vec<(Pa
         1 => ("cpu", "cpu.cfs_quota_us", quota.to_string()),
         _ => ("", "cpu.max", format!("{quota} {CPU_PERIOD_US}")),
     });
+    let weight = weight(limits.cpu_shares, version);
     let memory = limits.memory_bytes.map(|bytes| match version {
         1 => ("memory", "memory.limit_in_bytes", bytes.to_string()),
         _ => ("", "memory.max", bytes.to_string()),
@@ -117,7 +137,7 @@ fn files(root: &Path, path: &str, limits: &CgroupLimits, version: u8) -> Vec<(Pa
         let hierarchy = if version == 1 { "pids" } else { "" };
         (hierarchy, "pids.max", pids.to_string())
     });
-    let all = [quota, memory, pids].into_iter().flatten();
+    let all = [Some(weight), quota, memory, pids].into_iter().flatten();
     all.map(|(hierarchy, file, text)| (root.join(hierarchy).join(path).join(file), text))
         .collect()
 }
@@ -195,6 +215,7 @@ mod tests {
     #[test]
     fn each_version_has_files_of_its_own() {
         let limits = CgroupLimits {
+            cpu_shares: 512,
             cpu_quota_us: Some(50_000),
             memory_bytes: Some(64),
             pids: Some(9),
@@ -210,6 +231,7 @@ mod tests {
         assert_eq!(
             of(1),
             [
+                "/c/cpu/kubepods/podx/cpu.shares=512",
                 "/c/cpu/kubepods/podx/cpu.cfs_quota_us=50000",
                 "/c/memory/kubepods/podx/memory.limit_in_bytes=64",
                 "/c/pids/kubepods/podx/pids.max=9",
@@ -218,6 +240,7 @@ mod tests {
         assert_eq!(
             of(2),
             [
+                "/c/kubepods/podx/cpu.weight=20",
                 "/c/kubepods/podx/cpu.max=50000 100000",
                 "/c/kubepods/podx/memory.max=64",
                 "/c/kubepods/podx/pids.max=9",

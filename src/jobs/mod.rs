@@ -47,6 +47,7 @@ mod table;
 mod tree;
 mod volumes;
 mod watch;
+mod weights;
 
 pub use mirror::MirrorRequest;
 pub use pause_image::program_digest;

@@ -163,8 +163,10 @@ pub(super) fn machine(job: &PodJob) -> String {
 }
 
 fn hook_failed(target: &StopTarget, why: &str) {
-    let text = format!("FailedPreStopHook: container {}: {why}", target.name);
-    say(&Report::Note { text });
+    say(&Report::PreStopFailed {
+        container: target.name.clone(),
+        why: why.to_owned(),
+    });
 }
 
 /// What is to be done now about one that runs; `turn` is the lowest of those that do.

@@ -224,6 +224,7 @@ impl UrlSource {
             | Report::Started { .. }
             | Report::ImageMissing { .. }
             | Report::Hooked { .. }
+            | Report::PreStopFailed { .. }
             | Report::Pulling(_)
             | Report::Pulled { .. }
             | Report::Probed { .. }

@@ -46,6 +46,21 @@ impl JobKey {
         }
     }
 
+    /// The container that it is about; `None`: the pod as a whole, or none.
+    pub fn container(&self) -> Option<&ContainerName> {
+        match self {
+            JobKey::Pull(_, container) | JobKey::Probe(_, container, _) => Some(container),
+            JobKey::Pod(_)
+            | JobKey::Events
+            | JobKey::Keep
+            | JobKey::Fetch
+            | JobKey::Preload
+            | JobKey::Reclaim
+            | JobKey::Mirror
+            | JobKey::Watch => None,
+        }
+    }
+
     /// The pod whose steps it carries out: nobody else changes its containers.
     pub fn steps_of(&self) -> Option<&PodKey> {
         self.pod().filter(|_| matches!(self, JobKey::Pod(_)))
@@ -196,6 +211,13 @@ pub enum Report {
     Hooked {
         /// Which.
         id: ContainerId,
+    },
+    /// The preStop hook of a container has failed, which holds nothing up.
+    PreStopFailed {
+        /// Which container.
+        container: ContainerName,
+        /// In the kubelet's words.
+        why: String,
     },
     /// A container is to be started and its image is not there.
     ImageMissing {

@@ -316,6 +316,9 @@ impl PodMemory {
                 ));
             }
             Report::Note { text } => self.note = Some(text.clone()),
+            Report::PreStopFailed { container, why } => {
+                self.note = Some(format!("FailedPreStopHook: container {container}: {why}"));
+            }
             Report::Bell { .. }
             | Report::Connected
             | Report::Fetched(_)
@@ -355,6 +358,7 @@ impl ContainerMemory {
             | Report::SandboxUp { .. }
             | Report::Started { .. }
             | Report::Hooked { .. }
+            | Report::PreStopFailed { .. }
             | Report::ImageMissing { .. }
             | Report::Probed { .. }
             | Report::OomFloor { .. }

@@ -1,10 +1,12 @@
 //! The conditions of a pod, in the kubelet's order.
 
-use k8s_openapi::api::core::v1::{ContainerStatus, PodCondition, PodSpec, PodStatus};
+use k8s_openapi::api::core::v1::{Container, ContainerStatus, PodCondition, PodSpec, PodStatus};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 
 use super::init::{Part, init_containers};
 use super::phase::Phase;
+use super::restart::{Again, RESTART_ALL, Restart};
+use crate::pod::{all_containers, container_of};
 
 /// What the conditions follow from.
 pub(super) struct Facts<'a> {
@@ -41,7 +43,7 @@ pub(super) fn conditions(
     now: Time,
 ) -> Vec<PodCondition> {
     // Readiness gates need an API server, and their fields are carried without effect: Ready is ContainersReady.
-    let verdicts = [
+    let mut verdicts = vec![
         (
             "PodReadyToStartContainers",
             Verdict::plain(facts.has_sandbox),
@@ -51,6 +53,9 @@ pub(super) fn conditions(
         ("ContainersReady", containers_ready(facts)),
         ("PodScheduled", Verdict::plain(true)),
     ];
+    if let Some(restarting) = all_restarting(facts) {
+        verdicts.push(("AllContainersRestarting", restarting));
+    }
     let before = previous.and_then(|previous| previous.conditions.as_deref());
     let condition = |(type_, verdict): (&str, Verdict)| {
         let status = if verdict.holds { "True" } else { "False" };
@@ -70,6 +75,51 @@ pub(super) fn conditions(
         }
     };
     verdicts.into_iter().map(condition).collect()
+}
+
+/// A container has ended in a way that restarts all of them, and they have not been taken away yet; `None` where no rule
+/// says that.
+///
+/// Source: kubelet 1.36 `status/generate.go` GenerateAllContainersRestartingCondition.
+fn all_restarting(facts: &Facts<'_>) -> Option<Verdict> {
+    let spec = facts.spec?;
+    let could = |one: &Container| {
+        let rules = one.restart_policy_rules.iter().flatten();
+        rules.into_iter().any(|rule| rule.action == RESTART_ALL)
+    };
+    all_containers(spec).find(|one| could(one))?;
+    let no = |reason| Verdict {
+        reason: Some(reason),
+        ..Verdict::plain(false)
+    };
+    match facts.phase {
+        Phase::Succeeded => return Some(no("PodCompleted")),
+        Phase::Failed => return Some(no("PodFailed")),
+        Phase::Pending | Phase::Running => {}
+    }
+    let ended = |status: &ContainerStatus| {
+        let state = status.state.as_ref()?;
+        let waits = state.waiting.as_ref().and_then(|one| one.reason.as_deref());
+        // Until its back-off is over.
+        let of = match waits {
+            Some("CrashLoopBackOff") => status.last_state.as_ref()?,
+            Some(_) | None => state,
+        };
+        Some(of.terminated.as_ref()?.exit_code)
+    };
+    let holds = facts.init.iter().chain(facts.statuses).any(|status| {
+        let rule = Restart::of(Some(spec), container_of(spec, &status.name));
+        ended(status).is_some_and(|code| rule.after(code) == Again::StartAll)
+    });
+    Some(if holds {
+        Verdict {
+            holds,
+            reason: Some("RestartAllContainersStarted"),
+            message: Some("container exited with restart policy rule".to_owned()),
+        }
+    } else {
+        Verdict::plain(false)
+    })
 }
 
 /// All init containers have done their part, or have once: a container that was started says so.

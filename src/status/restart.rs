@@ -6,6 +6,9 @@ use k8s_openapi::api::core::v1::{Container, ContainerRestartRule, PodSpec};
 
 use super::init::init_failed;
 
+/// The action of a rule that restarts all containers of the pod.
+pub(super) const RESTART_ALL: &str = "RestartAllContainers";
+
 /// What is to be done after an exit.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Again {
@@ -50,7 +53,7 @@ impl<'a> Restart<'a> {
     /// What is to be done after an exit with `code`: what the first rule says that matches, or else the policy.
     pub fn after(&self, code: i32) -> Again {
         if let Some(rule) = self.rules.iter().find(|rule| matches(rule, code)) {
-            return if rule.action == "RestartAllContainers" {
+            return if rule.action == RESTART_ALL {
                 Again::StartAll
             } else {
                 Again::Start

@@ -8,14 +8,15 @@ use super::amount::whole;
 use super::hugepages::huge_pages;
 use super::pod_spec;
 use super::qos::{Qos, qos};
-use super::resources::{cpu_milli, limit, pod_limit, quota_us};
+use super::resources::{cpu_milli, limit, pod_limit, quota_us, shares};
 use crate::pod::{PodUid, Problem, ValidPod, all_containers, pod_resources};
 use crate::state::{DockerFacts, Node};
 
-/// The limits of a pod's cgroup. Its weight is not among them: that means nothing without those of the cgroups around it,
-/// which a kubelet sets by all pods of the node.
+/// The limits of a pod's cgroup, and its weight.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct CgroupLimits {
+    /// Its weight among the pods of its QoS class, in the shares of cgroup v1.
+    pub cpu_shares: i64,
     /// Microseconds in each 100 ms; `None` is no limit.
     pub cpu_quota_us: Option<i64>,
     /// Bytes; `None` is no limit.
@@ -77,7 +78,13 @@ pub fn cgroup_limits(pod: &ValidPod, node: &Node) -> Result<CgroupLimits, Proble
         Some(quantity) => Some(whole(quantity, "spec.resources.limits.memory")?),
         None => None,
     };
+    let requested = pod_resources(spec).requests.unwrap_or_default();
+    let cpu_shares = match requested.get("cpu") {
+        Some(quantity) => shares(cpu_milli(quantity, "spec.resources.requests.cpu")?),
+        None => shares(0),
+    };
     Ok(CgroupLimits {
+        cpu_shares,
         cpu_quota_us: quota_us.filter(|quota| *quota > 0),
         memory_bytes: memory.filter(|bytes| *bytes > 0),
         pids: node.pod_pids_max,

@@ -29,18 +29,24 @@ pub struct SubPathPlan {
 /// A variable without a value, or a path that leads out of its volume.
 pub fn sub_path_plans(input: &ContainerInput<'_>) -> Result<Vec<SubPathPlan>, Problem> {
     let mut plans = Vec::new();
-    let env = Environment::of(input)?;
-    let mounts = input.container.volume_mounts.iter().flatten();
-    for (at, mount) in mounts.enumerate() {
+    let mounts = || input.container.volume_mounts.iter().flatten();
+    // Most containers need no variables here.
+    let expressions = || mounts().filter_map(|mount| mount.sub_path_expr.as_deref());
+    let env = match expressions().any(|expression| !expression.is_empty()) {
+        true => Some(Environment::of(input)?),
+        false => None,
+    };
+    for (at, mount) in mounts().enumerate() {
         let place = format!(
             "{}.volumeMounts[{at}]",
             place_of(input.pod, input.container)
         );
         let expression = mount.sub_path_expr.as_deref().unwrap_or_default();
-        let path = if expression.is_empty() {
-            mount.sub_path.clone().unwrap_or_default()
-        } else {
-            expanded(&env, expression, &format!("{place}.subPathExpr"))?
+        let path = match &env {
+            Some(env) if !expression.is_empty() => {
+                expanded(env, expression, &format!("{place}.subPathExpr"))?
+            }
+            Some(_) | None => mount.sub_path.clone().unwrap_or_default(),
         };
         if path.is_empty() {
             continue;

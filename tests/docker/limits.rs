@@ -50,6 +50,8 @@ fn a_pod_has_limits_as_a_whole() {
     assert_eq!(above(&id, "pids", "pids.max", "pids.max"), "77");
     let quota = above(&id, "cpu", "cpu.cfs_quota_us", "cpu.max");
     assert!(quota == "50000" || quota == "50000 100000", "{quota}");
+    let weight = above(&id, "cpu", "cpu.shares", "cpu.weight");
+    assert!(weight == "512" || weight == "20", "{weight}");
     let cgroups = cgroups(&agent, "a");
     assert!(!cgroups.is_empty());
     agent.remove("a.yaml");

@@ -309,7 +309,8 @@ fn differ(at: &str, ours: &Value, theirs: &Value, out: &mut Vec<String>) {
         (ours, theirs) => {
             // The API server writes empty objects out, and the divisor that means none.
             let empty = |value: &Value| {
-                value.is_null() || *value == json!({}) || *value == json!([]) || *value == "0"
+                let none = *value == "0" && at.ends_with(".divisor");
+                none || value.is_null() || *value == json!({}) || *value == json!([])
             };
             if ours != theirs && !(empty(ours) && empty(theirs)) {
                 out.push(format!("{at}: {ours}, recorded {theirs}"));

@@ -8,7 +8,7 @@ use staticlet::status::{Case, Row, Tone, age, pod_status, reasons, render, row};
 use staticlet::sys::{Mono, Now};
 
 use crate::support::world::{
-    World, at, container, exited, healthy, healthy_with, key, name, node, running, told,
+    World, at, container, exited, healthy, healthy_with, key, name, node, running, told, want,
 };
 
 /// Phase, Ready's reason, READY, STATUS and RESTARTS of the one pod.
@@ -282,4 +282,47 @@ fn the_file_is_written_when_something_changed() {
     assert!(leaving.items[0].metadata.deletion_timestamp.is_some());
     assert_eq!(row(&leaving.items[0], at(100).wall).cells[3], "Terminating");
     std::fs::remove_dir_all(&dir).unwrap();
+}
+
+#[test]
+fn a_restart_of_all_containers_is_a_condition_where_a_rule_can_bring_it_about() {
+    let said = |policy: &str, states: [i32; 2]| {
+        let rules = json!([{"action": "RestartAllContainers", "exitCodes": {"operator": "In", "values": [3]}}]);
+        let mut world = healthy_with(&["app", "side"], json!({"restartPolicy": policy}));
+        let mut pod = world.desired.pods[&key()].pod.as_ref().clone();
+        let app = &mut pod.pod.spec.as_mut().unwrap().containers[0];
+        app.restart_policy = Some("Never".into());
+        app.restart_policy_rules = serde_json::from_value(rules).unwrap();
+        want(&mut world.desired, pod);
+        for (of, code) in ["app", "side"].into_iter().zip(states) {
+            let state = match code {
+                -1 => running(),
+                code => exited(code, at(9)),
+            };
+            world.newest("v1", container("v1", of, 0, state));
+        }
+        let (uid, node) = (PodUid("v1".into()), node());
+        let case = Case {
+            key: &key(),
+            uid: &uid,
+            wanted: world.desired.pods.get(&key()).map(|wanted| &*wanted.pod),
+            there: world.observed.pods.get(&uid),
+            memory: world.memory.pods.get(&key()),
+            node: &node,
+            previous: None,
+            now: at(10),
+        };
+        let conditions = pod_status(&case).conditions.unwrap_or_default();
+        let mut found = conditions
+            .into_iter()
+            .filter(|one| one.type_ == "AllContainersRestarting");
+        let one = found.next().unwrap();
+        format!("{} {}", one.status, one.reason.unwrap_or_default())
+    };
+    assert_eq!(said("Always", [-1, -1]), "False ");
+    assert_eq!(said("Always", [3, -1]), "True RestartAllContainersStarted");
+    assert_eq!(said("Always", [4, -1]), "False ");
+    assert_eq!(said("Always", [-1, 3]), "False ");
+    assert_eq!(said("Never", [0, 0]), "False PodCompleted");
+    assert_eq!(said("Never", [1, 0]), "False PodFailed");
 }

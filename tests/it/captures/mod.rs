@@ -80,8 +80,14 @@ impl Tally {
             self.left_out.push(format!("{title}: edited in place"));
             return;
         }
-        let (Some(pods), Some(docker)) = (read(dir, "pods.json"), read(dir, "docker.json")) else {
-            return;
+        let (pods, docker) = match (read(dir, "pods.json"), read(dir, "docker.json")) {
+            (Some(pods), Some(docker)) => (pods, docker),
+            // Never ran: `verdict.rs` and `status.rs` have those.
+            (_, None) => return,
+            (None, Some(_)) => {
+                let why = "no pod was recorded, only containers";
+                return self.left_out.push(format!("{title}: {why}"));
+            }
         };
         let pods = match pods {
             Value::Array(pods) => pods,
