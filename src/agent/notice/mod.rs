@@ -116,62 +116,55 @@ impl Recorder {
 
     fn failed(&mut self, of: About<'_>, reason: FailReason, message: &str) {
         let image = of.image();
-        // The image has a word of its own, and is then what the container fails for.
-        let of_image = match reason {
-            FailReason::ErrImagePull | FailReason::RegistryUnavailable => Some((
-                "Failed",
-                format!("Failed to pull image \"{image}\": {message}"),
-            )),
-            FailReason::ErrImageNeverPull => Some(("ErrImageNeverPull", message.to_owned())),
+        match reason {
+            FailReason::ErrImagePull | FailReason::RegistryUnavailable => {
+                let said = format!("Failed to pull image \"{image}\": {message}");
+                self.image_failed(of, reason, "Failed", said);
+            }
+            FailReason::ErrImageNeverPull => {
+                self.image_failed(of, reason, "ErrImageNeverPull", message.to_owned());
+            }
             FailReason::ImageInspectError => {
                 let said = format!("Failed to inspect image \"{image}\": {message}");
-                Some(("InspectFailed", said))
+                self.image_failed(of, reason, "InspectFailed", said);
             }
             FailReason::InvalidImageName => {
                 let said = format!("Failed to apply default image tag \"{image}\": {message}");
-                Some(("InspectFailed", said))
+                self.image_failed(of, reason, "InspectFailed", said);
             }
-            FailReason::CreateContainerConfigError
-            | FailReason::CreateContainerError
-            | FailReason::RunContainerError
-            | FailReason::PostStartHookError
-            | FailReason::CreatePodSandboxError
-            | FailReason::FailedMount
-            | FailReason::KillContainerError
-            | FailReason::JobError => None,
-        };
-        if let Some((word, said)) = of_image {
-            self.note(of, WARNING, word, said);
-            return self.note(of, WARNING, "Failed", format!("Error: {}", reason.as_str()));
-        }
-        match reason {
             FailReason::FailedMount => self.note(of, WARNING, "FailedMount", message),
             FailReason::CreatePodSandboxError => {
                 let said = format!("Failed to create pod sandbox: {message}");
-                return self.note(of, WARNING, "FailedCreatePodSandBox", said);
+                self.note(of, WARNING, "FailedCreatePodSandBox", said);
             }
             FailReason::KillContainerError => {
                 let said = format!("error killing pod: {message}");
-                return self.note(of, WARNING, "FailedKillPod", said);
+                self.note(of, WARNING, "FailedKillPod", said);
             }
             FailReason::PostStartHookError => {
                 self.note(of, WARNING, "FailedPostStartHook", "PostStartHook failed");
-                return self.note(of, NORMAL, "Killing", "FailedPostStartHook");
+                self.note(of, NORMAL, "Killing", "FailedPostStartHook");
             }
-            FailReason::RunContainerError => self.created(of),
+            FailReason::RunContainerError => {
+                self.created(of);
+                self.error(of, message);
+            }
             FailReason::CreateContainerConfigError | FailReason::CreateContainerError => {
                 self.present(of);
+                self.error(of, message);
             }
-            FailReason::ErrImagePull
-            | FailReason::ErrImageNeverPull
-            | FailReason::ImageInspectError
-            | FailReason::InvalidImageName
-            | FailReason::RegistryUnavailable
-            | FailReason::JobError => {}
+            FailReason::JobError => self.error(of, message),
         }
-        if reason != FailReason::FailedMount {
-            self.note(of, WARNING, "Failed", format!("Error: {message}"));
-        }
+    }
+
+    /// The image has a word of its own, and is then what the container fails for.
+    fn image_failed(&mut self, of: About<'_>, reason: FailReason, word: &str, said: String) {
+        self.note(of, WARNING, word, said);
+        self.error(of, reason.as_str());
+    }
+
+    fn error(&mut self, of: About<'_>, said: &str) {
+        self.note(of, WARNING, "Failed", format!("Error: {said}"));
     }
 
     fn created(&mut self, of: About<'_>) {
@@ -231,7 +224,7 @@ impl Recorder {
             Some("ImagePullBackOff") => {
                 let message = format!("Back-off pulling image \"{}\"", status.image);
                 self.note(of, NORMAL, "BackOff", message);
-                self.note(of, WARNING, "Failed", "Error: ImagePullBackOff");
+                self.error(of, "ImagePullBackOff");
             }
             _ => {}
         }
