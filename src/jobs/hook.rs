@@ -7,7 +7,7 @@ use std::time::Duration;
 use super::probe::port;
 use super::probe_exec::{self, Ended};
 use super::probe_http::{self, Answer};
-use super::report::say;
+use super::report::note;
 use super::run::Outcome;
 use super::{HookRequest, Request};
 use crate::docker::Docker;
@@ -25,8 +25,7 @@ pub(super) fn run(request: &HookRequest) -> Outcome {
     match carry_out(request) {
         Ok(()) => Outcome::Done,
         Err(why) => {
-            let text = format!("{}: {}", words(request), why);
-            say(&Report::Note { text });
+            note(format!("{}: {}", words(request), why));
             Outcome::Failed
         }
     }

@@ -1,6 +1,6 @@
 //! The steps of one pod, one after the other.
 
-use super::report::{Failed, because, say};
+use super::report::{Failed, because, note, say};
 use super::run::Outcome;
 use super::{PodRequest, cgroup, cleanup, post_start, resolver, sandbox, start, stop, volumes};
 use crate::decide::Step;
@@ -138,8 +138,7 @@ impl PodJob {
     /// pod.
     fn limit(&self) -> Result<(), Failed> {
         if let Err(error) = cgroup::limit(self.pod()?, &self.request) {
-            let text = error.to_string();
-            say(&Report::Note { text });
+            note(error);
         }
         Ok(())
     }

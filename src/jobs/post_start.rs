@@ -9,7 +9,7 @@ use std::time::Duration;
 use k8s_openapi::api::core::v1::{Container, LifecycleHandler};
 
 use super::pod::PodJob;
-use super::report::{Failed, because, say};
+use super::report::{Failed, because, note, say};
 use super::{HookRequest, hook, stop};
 use crate::decide::StopTarget;
 use crate::pod::{ContainerName, ValidPod, container_of};
@@ -73,8 +73,7 @@ pub(super) fn announce(job: &PodJob, container: &Container, attempt: u32) {
     let written = files::make_dir(Path::new(&dir), paths::DIR_MODE)
         .and_then(|()| files::replace(Path::new(&path), b"", 0o600, Durable::No));
     if let Err(error) = written {
-        let text = error.to_string();
-        say(&Report::Note { text });
+        note(error);
     }
 }
 
@@ -156,10 +155,7 @@ fn ended(job: &PodJob, of: &Instance<'_>) {
     match std::fs::remove_file(&path) {
         Ok(()) => {}
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => {}
-        Err(error) => {
-            let text = format!("remove {path}: {error}");
-            say(&Report::Note { text });
-        }
+        Err(error) => note(format!("remove {path}: {error}")),
     }
     say(&Report::Hooked { id: of.id.clone() });
 }

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use super::archive::{self, Archive, Flaw, Packing};
 use super::ledger::{self, Entry, Ledger, Stamp};
-use super::report::say;
+use super::report::{note, say};
 use super::run::Outcome;
 use crate::docker::Docker;
 use crate::sources::PreloadRequest;
@@ -93,8 +93,7 @@ fn load(request: &PreloadRequest) -> Result<ArchiveSaid, Refused> {
         ledger.put(path, entry, &request.names);
     });
     if let Err(error) = kept {
-        let text = format!("the next agent loads it again: {error}");
-        say(&Report::Note { text });
+        note(format!("the next agent loads it again: {error}"));
     }
     let images = loaded?;
     tell(&images);

@@ -4,7 +4,7 @@ use std::ops::ControlFlow;
 
 use super::credentials::Keyring;
 use super::progress::Tally;
-use super::report::{Failed, because, say};
+use super::report::{Failed, because, note, say};
 use super::run::Outcome;
 use super::{PullRequest, ledger};
 use crate::docker::{Docker, PullCall};
@@ -136,7 +136,7 @@ pub(super) fn pull_image(
         ImageRef::parse(name).map_err(|e| Error::new(format!("pull {name}"), Kind::Refused, e))?;
     let keyring = Keyring::load(&node.root_dir);
     for text in &keyring.notes {
-        say(&Report::Note { text: text.clone() });
+        note(text);
     }
     let mut auths: Vec<_> = keyring
         .lookup(&image.repository())

@@ -15,6 +15,12 @@ pub(super) fn say(report: &Report) {
     let _ = out.write_all(&line).and_then(|()| out.flush());
 }
 
+/// Tells what a person should know and nothing depends on.
+pub(super) fn note(text: impl ToString) {
+    let text = text.to_string();
+    say(&Report::Note { text });
+}
+
 /// A step that failed, with the kubelet's word for it.
 #[derive(Clone, Debug)]
 pub(super) struct Failed {

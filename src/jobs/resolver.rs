@@ -5,8 +5,8 @@ use std::io::{ErrorKind, Write};
 use std::path::Path;
 
 use super::pod::PodJob;
-use super::report::{Failed, because, say};
-use crate::state::{FailReason, Node, RESOLV_CONF, Report};
+use super::report::{Failed, because, note};
+use crate::state::{FailReason, Node, RESOLV_CONF};
 use crate::sys::{Error, Result, files};
 use crate::translate::resolv_conf;
 
@@ -44,7 +44,7 @@ pub(super) fn text(job: &PodJob) -> std::result::Result<Option<String>, Failed> 
         ));
     }
     for text in resolver.remarks {
-        say(&Report::Note { text });
+        note(text);
     }
     Ok(resolver.text)
 }
@@ -55,8 +55,9 @@ pub(super) fn write(path: &str, text: Option<&str>) -> std::result::Result<(), F
     let Some(text) = text else { return Ok(()) };
     if !Path::new(path).exists() {
         // dockerd in another mount namespace, or rootless: Docker's own file has to do.
-        let text = format!("resolv.conf is Docker's own: this agent cannot see {path:?}");
-        say(&Report::Note { text });
+        note(format!(
+            "resolv.conf is Docker's own: this agent cannot see {path:?}"
+        ));
         return Ok(());
     }
     OpenOptions::new()

@@ -8,7 +8,7 @@ use k8s_openapi::api::core::v1::Container;
 
 use super::create::Failure;
 use super::pod::{Joined, PodJob};
-use super::report::{Failed, because, say};
+use super::report::{Failed, because, note, say};
 use super::{ledger, logs, nonroot, post_start, subpaths};
 use crate::decide::ImageChoice;
 use crate::docker::wire::Image;
@@ -81,8 +81,7 @@ pub(super) fn start(job: &PodJob, wanted: &Wanted<'_>) -> Result<(), Failed> {
     // That its log cannot be linked is no reason not to run.
     let linked = |result: crate::sys::Result<()>| {
         if let Err(error) = result {
-            let text = error.to_string();
-            say(&Report::Note { text });
+            note(error);
         }
     };
     let id = job
@@ -128,8 +127,10 @@ fn remember(job: &PodJob, container: &Container, image: &Image) {
         id: image.id.clone(),
     };
     if let Err(error) = ledger::note(&job.request.node.root_dir, &image, true) {
-        let text = format!("image {} will never be removed: {error}", image.name);
-        say(&Report::Note { text });
+        note(format!(
+            "image {} will never be removed: {error}",
+            image.name
+        ));
     }
 }
 
@@ -228,9 +229,7 @@ fn make_message_file(job: &PodJob, wanted: &Wanted<'_>) -> Option<String> {
     match made {
         Ok(()) => Some(path),
         Err(error) => {
-            say(&Report::Note {
-                text: error.to_string(),
-            });
+            note(error);
             None
         }
     }
