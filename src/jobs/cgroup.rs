@@ -58,12 +58,7 @@ pub(super) fn limit(pod: &ValidPod, request: &PodRequest) -> Result<()> {
             result = Err(Error::io(doing(), &error));
         }
     }
-    let hierarchy = if version == 1 { "cpu" } else { "" };
-    let pod = Path::new(ROOT).join(hierarchy).join(path);
-    let class = pod.parent().unwrap_or(&pod);
-    weigh_class(class, version)
-        .map_err(|error| Error::io(format!("weigh {}", class.display()), &error))
-        .and(result)
+    weigh_class_of(&path, version).and(result)
 }
 
 /// Removes the cgroup of a pod without containers. One in which somebody has a process stays: the kernel removes none that
@@ -72,17 +67,18 @@ pub(super) fn remove(uid: &PodUid, docker: &DockerFacts) {
     let paths = cgroup_paths(uid, docker);
     remove_below(Path::new(ROOT), &paths);
     // What is left of its class weighs less; that this cannot be told any more harms nobody.
-    let hierarchy = if docker.cgroup_version == 1 {
-        "cpu"
-    } else {
-        ""
-    };
-    for class in paths.iter().filter_map(|path| Path::new(path).parent()) {
-        let _ = weigh_class(
-            &Path::new(ROOT).join(hierarchy).join(class),
-            docker.cgroup_version,
-        );
+    for path in &paths {
+        let _ = weigh_class_of(path, docker.cgroup_version);
     }
+}
+
+/// Weighs the QoS class that this cgroup of a pod is in.
+fn weigh_class_of(pod: &str, version: u8) -> Result<()> {
+    let hierarchy = if version == 1 { "cpu" } else { "" };
+    let pod = Path::new(ROOT).join(hierarchy).join(pod);
+    let class = pod.parent().unwrap_or(&pod);
+    weigh_class(class, version)
+        .map_err(|error| Error::io(format!("weigh {}", class.display()), &error))
 }
 
 /// With version 1 each hierarchy has a directory; with version 2 the root is the only one.
@@ -151,11 +147,7 @@ fn huge_page_files(
     limits: &CgroupLimits,
     version: u8,
 ) -> [(&'static str, String, String); 2] {
-    let size = match page >> 10 {
-        kib if kib.is_multiple_of(1 << 20) => format!("{}GB", kib >> 20),
-        kib if kib.is_multiple_of(1 << 10) => format!("{}MB", kib >> 10),
-        kib => format!("{kib}KB"),
-    };
+    let size = hugepages::in_units(page, ["GB", "MB", "KB"]);
     let bytes = limits.huge_pages.get(&page).copied().unwrap_or(0);
     let (hierarchy, file) = match version {
         1 => ("hugetlb", "limit_in_bytes"),

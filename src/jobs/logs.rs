@@ -68,8 +68,7 @@ fn beside(sandbox: &Joined, id: &ContainerId) -> Option<String> {
 /// before it go with their pod.
 pub(super) fn unlink(node: &Node, id: &ContainerId) {
     let end = format!("-{}.log", id.0);
-    for link in links(node, |name, _| name.ends_with(&end)) {
-        let inner = std::fs::read_link(&link).unwrap_or_default();
+    for (link, inner) in links(node, |name, _| name.ends_with(&end)) {
         if inner.starts_with(&node.pod_logs_dir) && inner.is_symlink() {
             let _ = std::fs::remove_file(inner);
         }
@@ -79,21 +78,21 @@ pub(super) fn unlink(node: &Node, id: &ContainerId) {
 
 /// Removes the links that lead into the log directory of a pod.
 pub(super) fn unlink_all(node: &Node, pod_logs: &Path) {
-    for link in links(node, |_, target| target.starts_with(pod_logs)) {
+    for (link, _) in links(node, |_, target| target.starts_with(pod_logs)) {
         let _ = std::fs::remove_file(link);
     }
 }
 
-/// The older links, by their name and target.
-fn links(node: &Node, wanted: impl Fn(&str, &Path) -> bool) -> Vec<PathBuf> {
+/// The older links that are wanted by their name and target, with their targets.
+fn links(node: &Node, wanted: impl Fn(&str, &Path) -> bool) -> Vec<(PathBuf, PathBuf)> {
     let entries = std::fs::read_dir(legacy_dir(node));
-    let paths = entries.into_iter().flatten().flatten();
-    let paths = paths.map(|entry| entry.path());
-    let is_wanted = |path: &PathBuf| {
-        let name = path.file_name().unwrap_or_default().to_string_lossy();
-        std::fs::read_link(path).is_ok_and(|target| wanted(&name, &target))
-    };
-    paths.filter(is_wanted).collect()
+    let links = entries.into_iter().flatten().flatten().filter_map(|entry| {
+        let path = entry.path();
+        let target = std::fs::read_link(&path).ok()?;
+        let is_wanted = wanted(&entry.file_name().to_string_lossy(), &target);
+        is_wanted.then_some((path, target))
+    });
+    links.collect()
 }
 
 fn legacy_dir(node: &Node) -> PathBuf {

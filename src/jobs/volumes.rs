@@ -63,8 +63,8 @@ fn carry_out(plan: &VolumePlan) -> Result<()> {
             files::make_dir(path, EMPTY_DIR_MODE)?;
             set_mode(path, EMPTY_DIR_MODE)?;
             match medium {
-                _ if tree::is_mount_point(path) => {}
                 Medium::Disk => {}
+                _ if tree::is_mount_point(path) => {}
                 Medium::Memory(bytes) => mount_tmpfs(path, *bytes)?,
                 Medium::HugePages(page_bytes) => hugepages::mount_at(path, *page_bytes)?,
             }

@@ -22,7 +22,7 @@ pub fn medium_page_bytes(medium: &str) -> Option<u64> {
 ///
 /// Source: Kubernetes 1.36 `pkg/apis/core/helper` IsHugePageResourceValueDivisible.
 pub(super) fn is_whole(resource: &str, amount: &str) -> bool {
-    let units = quantity::milli(amount).map(|milli| milli / 1000 + i128::from(milli % 1000 > 0));
+    let units = quantity::milli(amount).map(|milli| quantity::div_ceil(milli, 1000));
     match (page_bytes(resource), units) {
         (Some(page), Some(units)) => units % i128::from(page) == 0,
         _ => false,

@@ -34,7 +34,7 @@ pub use images::ImageRef;
 pub use list::read_list;
 pub use names::{ContainerName, PodKey, PodUid, SpecHash};
 pub use problem::Problem;
-pub use quantity::milli;
+pub use quantity::{div_ceil, milli};
 pub use read::read;
 pub use resources::pod_resources;
 pub use rules::{is_label_value, qualified as is_label_key};

@@ -42,7 +42,7 @@ pub(super) fn parse(text: &str) -> Option<Amount> {
     over = over.checked_mul(10i128.checked_pow(u32::try_from(fraction.len()).ok()?)?)?;
     let up = digits.checked_mul(times)?.checked_mul(MILLI)?;
     // Rounded away from zero, as Kubernetes does.
-    let milli = up / over + i128::from(up % over != 0);
+    let milli = div_ceil(up, over);
     if milli / MILLI > i128::from(i64::MAX) {
         return None;
     }
@@ -50,6 +50,12 @@ pub(super) fn parse(text: &str) -> Option<Amount> {
         milli: if negative { -milli } else { milli },
         binary: suffix.ends_with('i'),
     })
+}
+
+/// Division that rounds up; the divisor is positive.
+pub fn div_ceil(value: i128, divisor: i128) -> i128 {
+    let quotient = value.div_euclid(divisor);
+    quotient + i128::from(value.rem_euclid(divisor) > 0)
 }
 
 /// What a suffix multiplies by and divides by.
@@ -114,6 +120,13 @@ pub(super) fn larger<'a>(first: &'a str, second: &'a str) -> &'a str {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn rounds_up() {
+        for (value, divisor, want) in [(0, 3, 0), (1, 3, 1), (3, 3, 1), (4, 3, 2), (-4, 3, -1)] {
+            assert_eq!(div_ceil(value, divisor), want, "{value}/{divisor}");
+        }
+    }
 
     #[test]
     fn quantities_are_written_as_kubernetes_writes_them() {

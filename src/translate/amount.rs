@@ -2,7 +2,7 @@
 
 use k8s_openapi::apimachinery::pkg::api::resource::Quantity;
 
-use crate::pod::{self, Problem};
+use crate::pod::{self, Problem, div_ceil};
 
 /// One, in thousandths.
 pub(super) const UNIT: i128 = 1000;
@@ -20,22 +20,4 @@ pub(super) fn whole(quantity: &Quantity, place: &str) -> Result<u64, Problem> {
     let units = div_ceil(milli(quantity, place)?, UNIT);
     u64::try_from(units)
         .map_err(|_| Problem::new(place, format!("{:?} is out of range", quantity.0)))
-}
-
-/// Division that rounds up; the divisor is positive.
-pub(super) fn div_ceil(value: i128, divisor: i128) -> i128 {
-    let quotient = value.div_euclid(divisor);
-    quotient + i128::from(value.rem_euclid(divisor) > 0)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn rounds_up() {
-        for (value, divisor, want) in [(0, 3, 0), (1, 3, 1), (3, 3, 1), (4, 3, 2), (-4, 3, -1)] {
-            assert_eq!(div_ceil(value, divisor), want, "{value}/{divisor}");
-        }
-    }
 }

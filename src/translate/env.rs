@@ -8,12 +8,12 @@ use k8s_openapi::api::core::v1::{
     Container, EnvVar, EnvVarSource, ObjectFieldSelector, ResourceFieldSelector,
 };
 
-use super::amount::{UNIT, div_ceil, milli};
+use super::amount::{UNIT, milli};
 use super::container::ContainerInput;
 use super::env_file::from_file;
 use super::expand::expand;
 use super::{place_of, pod_spec, resources};
-use crate::pod::{HUGEPAGES, Problem, ValidPod, container_of};
+use crate::pod::{HUGEPAGES, Problem, ValidPod, container_of, div_ceil};
 use crate::state::DockerFacts;
 
 /// A word of a probe's command with its `$(VAR)` replaced: by the values that stand in the manifest, as they stand there.

@@ -9,7 +9,6 @@ use super::amount::{milli, whole};
 use super::resources::{place, pod_request, request};
 use crate::pod::{Problem, all_containers, is_sidecar};
 use crate::state::DockerFacts;
-use crate::sys::Gather;
 
 /// How a pod is treated when memory runs out: `status.qosClass`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -61,9 +60,9 @@ pub fn qos(spec: &PodSpec) -> Result<Qos, Problem> {
         None => (&None, &None),
     });
     let asks: Vec<_> = if spec.resources.is_some() {
-        whole.gather()
+        whole.collect()
     } else {
-        each.gather()
+        each.collect()
     };
     for (requested, limited) in asks {
         for resource in ["cpu", "memory"] {
