@@ -311,6 +311,11 @@ impl Publisher {
         (self.shown.0, &self.shown.1)
     }
 
+    /// One of these.
+    pub fn shown_pod(&self, key: &PodKey) -> Option<&Pod> {
+        self.shown.1.iter().find(|pod| key.is_of(pod))
+    }
+
     fn keep_shown(&mut self, world: &World<'_>, items: Vec<Pod>) {
         if world.api.is_none() {
             return;

@@ -1,5 +1,5 @@
 //! Events of pods for the API server and for `staticlet status POD`: the same one again is a count, and no pod may flood
-//! it. What is an event is decided in `notice.rs`.
+//! it. What is an event is decided in `notice`.
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::time::Duration;

@@ -322,10 +322,8 @@ impl Agent {
             key, steps, why, ..
         } = action
         {
-            let mut shown = self.publisher.shown().1.iter();
             let wanted = self.desired.pods.get(key).map(|wanted| &wanted.pod.pod);
-            let pod = shown.find(|pod| PodKey::of(pod).as_ref() == Some(key));
-            let of = (key, pod.or(wanted));
+            let of = (key, self.publisher.shown_pod(key).or(wanted));
             self.mirrors.recorder.acted(of, (steps, why), now);
         }
         if let Action::Cancel { job, .. } = action {

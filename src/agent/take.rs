@@ -5,7 +5,6 @@ use std::time::Duration;
 use log::info;
 
 use super::Agent;
-use crate::pod::PodKey;
 use crate::state::{Event, JobEnd, JobKey, Report};
 use crate::sys::Now;
 
@@ -79,8 +78,7 @@ impl Agent {
         // That of a pod whose manifest is gone is told as well: its hooks still run.
         let pod = event.job().pod().and_then(|key| {
             let wanted = self.desired.pods.get(key).map(|wanted| &wanted.pod.pod);
-            let mut shown = self.publisher.shown().1.iter();
-            wanted.or_else(|| shown.find(|pod| PodKey::of(pod).as_ref() == Some(key)))
+            wanted.or_else(|| self.publisher.shown_pod(key))
         });
         self.mirrors.recorder.happened(&event, pod, node, now);
         self.fold(&event, now);

@@ -8,7 +8,6 @@ use super::find::{self, Instance};
 use super::place::Place;
 use super::status::{Told, reason_text, refusal_lines};
 use crate::cli::{Output, PlaceFlags, StatusFlags};
-use crate::pod::PodKey;
 use crate::publish::{Occurrence, PodExtra, ProbeExtra, Published};
 use crate::state::{Refusal, Source};
 use crate::status::{age, row};
@@ -48,10 +47,7 @@ pub(super) fn describe(typed: &str, file: &Published, flags: &StatusFlags) -> Re
         let refused = file.staticlet.refusals.iter().flat_map(refusal_lines);
         Fault::Bad(refused.fold(said, |said, line| format!("{said}\n{line}")))
     })?;
-    let pod = file
-        .items
-        .iter()
-        .find(|pod| PodKey::of(pod).as_ref() == Some(&key));
+    let pod = file.items.iter().find(|pod| key.is_of(pod));
     let pod = pod.ok_or_else(|| {
         Fault::Bad(format!(
             "{key} has containers, and the agent has not published it yet"

@@ -84,8 +84,7 @@ impl Place {
 
     /// What was published of a pod.
     pub(super) fn pod(&self, key: &PodKey) -> Option<&Pod> {
-        self.pods()
-            .find(|pod| PodKey::of(pod).as_ref() == Some(key))
+        self.pods().find(|pod| key.is_of(pod))
     }
 
     /// What was published of all pods.

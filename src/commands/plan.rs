@@ -260,7 +260,7 @@ fn rows(
                     .unwrap_or_default();
                 let uid = |pod: &&Pod| {
                     let uid = pod.metadata.uid.as_deref().unwrap_or_default();
-                    PodKey::of(pod).as_ref() == Some(key) && uids.contains(uid)
+                    key.is_of(pod) && uids.contains(uid)
                 };
                 let old = items.iter().find(uid);
                 old.map(|old| changed_fields(old, &wanted.pod.pod))

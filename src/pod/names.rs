@@ -22,6 +22,12 @@ impl PodKey {
             name: pod.metadata.name.clone()?,
         })
     }
+
+    /// Whether it is the key of this object.
+    pub fn is_of(&self, pod: &Pod) -> bool {
+        let meta = &pod.metadata;
+        meta.namespace.as_ref() == Some(&self.namespace) && meta.name.as_ref() == Some(&self.name)
+    }
 }
 
 impl fmt::Display for PodKey {

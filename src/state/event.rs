@@ -48,16 +48,10 @@ impl JobKey {
 
     /// The container that it is about; `None`: the pod as a whole, or none.
     pub fn container(&self) -> Option<&ContainerName> {
-        match self {
-            JobKey::Pull(_, container) | JobKey::Probe(_, container, _) => Some(container),
-            JobKey::Pod(_)
-            | JobKey::Events
-            | JobKey::Keep
-            | JobKey::Fetch
-            | JobKey::Preload
-            | JobKey::Reclaim
-            | JobKey::Mirror
-            | JobKey::Watch => None,
+        if let JobKey::Pull(_, container) | JobKey::Probe(_, container, _) = self {
+            Some(container)
+        } else {
+            None
         }
     }
 

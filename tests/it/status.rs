@@ -11,21 +11,28 @@ use crate::support::world::{
     World, at, container, exited, healthy, healthy_with, key, name, node, running, told, want,
 };
 
-/// Phase, Ready's reason, READY, STATUS and RESTARTS of the one pod.
-fn words(world: &World, now: Now) -> String {
+/// The one pod at a time.
+fn with_case<T>(world: &World, now: Now, look: impl FnOnce(&Case<'_>) -> T) -> T {
     let uid = PodUid("v1".into());
-    let node = node();
-    let case = Case {
+    look(&Case {
         key: &key(),
         uid: &uid,
         wanted: world.desired.pods.get(&key()).map(|wanted| &*wanted.pod),
         there: world.observed.pods.get(&uid),
         memory: world.memory.pods.get(&key()),
-        node: &node,
+        node: &node(),
         previous: None,
         now,
-    };
-    let status = pod_status(&case);
+    })
+}
+
+/// Phase, Ready's reason, READY, STATUS and RESTARTS of the one pod.
+fn words(world: &World, now: Now) -> String {
+    with_case(world, now, words_of)
+}
+
+fn words_of(case: &Case<'_>) -> String {
+    let status = pod_status(case);
     let ready = status
         .conditions
         .iter()
@@ -34,13 +41,13 @@ fn words(world: &World, now: Now) -> String {
         .unwrap();
     let ready = ready.reason.clone().unwrap_or_else(|| ready.status.clone());
     let phase = status.phase.clone().unwrap_or_default();
-    let why: Vec<String> = reasons(&case)
+    let why: Vec<String> = reasons(case)
         .into_iter()
         .map(|reason| reason.reason)
         .collect();
     let mut pod = case.wanted.unwrap().pod.clone();
     pod.status = Some(status);
-    let cells = row(&pod, now.wall).cells;
+    let cells = row(&pod, case.now.wall).cells;
     format!(
         "{phase} {ready} | {} {} {} | {}",
         cells[2],
@@ -301,18 +308,9 @@ fn a_restart_of_all_containers_is_a_condition_where_a_rule_can_bring_it_about() 
             };
             world.newest("v1", container("v1", of, 0, state));
         }
-        let (uid, node) = (PodUid("v1".into()), node());
-        let case = Case {
-            key: &key(),
-            uid: &uid,
-            wanted: world.desired.pods.get(&key()).map(|wanted| &*wanted.pod),
-            there: world.observed.pods.get(&uid),
-            memory: world.memory.pods.get(&key()),
-            node: &node,
-            previous: None,
-            now: at(10),
-        };
-        let conditions = pod_status(&case).conditions.unwrap_or_default();
+        let conditions = with_case(&world, at(10), pod_status)
+            .conditions
+            .unwrap_or_default();
         let mut found = conditions
             .into_iter()
             .filter(|one| one.type_ == "AllContainersRestarting");

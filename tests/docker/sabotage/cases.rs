@@ -27,7 +27,8 @@ const HARMS: [Harm; 18] = [
     Harm::Hang,
 ];
 
-/// What each found a fault when it was first tried, and is always tried again.
+/// Faults that were mended with this harness are broken again here: the two answers of 500 failed before, the others stand
+/// for what was mended from reading.
 const FOUND: [(Scene, &str, Harm); 8] = [
     // The pod had the resolv.conf of Docker, and no limit as a whole.
     (
