@@ -1,8 +1,8 @@
 //! Every call that the life of a pod takes is broken once in each way, and the pod has to end as it would have without.
 //!
-//! Only `tests/run sabotage` runs it: `STATICLET_SABOTAGE=all` is all of it, some 1500 cases in half an hour; `slice` every
-//! call in one way, and what has found faults before; parts of what is printed of a case pick those that have them all, as
-//! in `STATICLET_SABOTAGE='Restart,DELETE,Kill(Agent'`.
+//! `tests/run` runs it by itself, beside no other test: `STATICLET_SABOTAGE=all` is all of it, some 1500 cases in half an
+//! hour; `slice` every call in one way, and what has found faults before; parts of what is printed of a case pick those
+//! that have them all, as in `STATICLET_SABOTAGE='Restart,DELETE,Kill(Agent'`.
 
 mod cases;
 mod life;
