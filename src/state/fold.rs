@@ -80,6 +80,9 @@ impl Memory {
             if known.uid != *uid || (hash.is_some() && known.hash.as_ref() != hash) {
                 *known = fresh();
             }
+            if let Some(there) = observed.pods.get(uid).filter(|pod| pod.key == *key) {
+                known.was_seen_with(&there.sandboxes, now);
+            }
         }
         self.wants_probed(desired, observed, now);
     }
@@ -96,13 +99,6 @@ impl Memory {
             else {
                 continue;
             };
-            // An older version may have the same UID.
-            let hash = known.hash.clone();
-            let of_this = |sandbox: &&Sandbox| hash.is_none() || sandbox.hash == hash;
-            let sandboxes = pod.sandboxes.iter().filter(of_this);
-            if let Some(seen) = sandboxes.filter_map(|sandbox| sandbox.seen).min() {
-                known.was_seen(seen, now);
-            }
             // One that never ran is no restart: its number is used again.
             let ran = |container: &&Container| container.state != ContainerState::Created;
             for container in pod.containers.iter().filter(ran) {
@@ -277,6 +273,15 @@ impl Memory {
 }
 
 impl PodMemory {
+    /// It was first seen when the earliest of its sandboxes says. An older version may have the same UID.
+    fn was_seen_with(&mut self, sandboxes: &[Sandbox], now: Now) {
+        let of_this = |sandbox: &&Sandbox| self.hash.is_none() || sandbox.hash == self.hash;
+        let sandboxes = sandboxes.iter().filter(of_this);
+        if let Some(seen) = sandboxes.filter_map(|sandbox| sandbox.seen).min() {
+            self.was_seen(seen, now);
+        }
+    }
+
     fn pod_job_said(&mut self, report: &Report, now: Mono) {
         match report {
             Report::SandboxUp { .. } => self.failure = None,

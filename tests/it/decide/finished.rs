@@ -125,3 +125,13 @@ pub(super) fn rows() -> Vec<Row> {
         ),
     ]
 }
+
+#[test]
+fn a_pod_that_is_seen_before_its_manifest_is_as_old_as_its_sandbox_says() {
+    let mut w = healthy_with(&["app"], json!({"activeDeadlineSeconds": 60}));
+    w.there("v1").sandboxes[0].seen = Some(at(0).wall);
+    let mut memory = staticlet::state::Memory::default();
+    memory.saw(&Default::default(), &w.observed, at(100));
+    memory.wants(&w.desired, &w.observed, at(100));
+    assert_eq!(memory.pods[&key()].seen, at(0).wall);
+}
