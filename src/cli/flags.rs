@@ -59,6 +59,11 @@ pub(super) const HONOURED: &[(&str, &str, &str)] = &[
         "run nothing else than the answer of this digest",
     ),
     (
+        "manifest-url-public-key",
+        "KEY",
+        "run only answers that this minisign key signed (itself or its file)",
+    ),
+    (
         "http-check-frequency",
         "TIME",
         "ask the URL this often; default 20s",

@@ -92,6 +92,7 @@ pub(super) const ROWS: &[Row] = &[
     row(("manifest-url-client-cert", ""), "", Path, Reload),
     row(("manifest-url-client-key", ""), "", Path, Reload),
     row(("manifest-url-sha256", ""), "", Text, Reload),
+    row(("manifest-url-public-key", ""), "", Text, Reload),
     row(
         ("http-check-frequency", "httpCheckFrequency"),
         "20s",

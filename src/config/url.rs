@@ -1,12 +1,17 @@
 //! The manifest URL and what goes with it.
 
+use std::path::Path;
+
 use super::Given;
 use super::given::Looked;
 use crate::sources::{UrlSettings, UrlTrust};
-use crate::sys::shown_url;
+use crate::sys::{files, minisign, shown_url};
 
 /// More headers than this are a mistake.
 const HEADERS_MAX: usize = 100;
+
+/// A comment of at most 1 KiB, and a key.
+const KEY_BYTES_MAX: usize = 4096;
 
 impl Given<'_> {
     /// The URL, if one is given.
@@ -45,11 +50,16 @@ impl Given<'_> {
                 _ => Err("must be 64 hex digits, as sha256sum prints them".to_owned()),
             }
         });
+        let public_key = self.checked("manifest-url-public-key", public_key);
+        if let Some(key) = &public_key {
+            self.shows("manifest-url-public-key", key, None);
+        }
         UrlTrust {
             ca_file,
             // A combined file is usual.
             identity: certificate.map(|path| (path.clone(), key.unwrap_or(path))),
             sha256,
+            public_key,
         }
     }
 
@@ -84,6 +94,25 @@ impl Given<'_> {
             .collect();
         self.shows("manifest-url-header", &shown.join(","), None);
         headers
+    }
+}
+
+/// The key itself, or the file that minisign wrote it to.
+fn public_key(text: &str) -> Result<Option<String>, String> {
+    let known = |text: &str| minisign::public_key(text).map(ToOwned::to_owned);
+    if text.is_empty() || known(text).is_some() {
+        return Ok(known(text));
+    }
+    let neither = |why: &str| {
+        let what = "must be a public key of minisign (56 characters, RW first) or its file";
+        Err(format!("{what}: {why}"))
+    };
+    match files::read_bounded(Path::new(text), KEY_BYTES_MAX) {
+        Ok(bytes) => match known(&String::from_utf8_lossy(&bytes)) {
+            None => neither("there is none in it"),
+            key => Ok(key),
+        },
+        Err(error) => neither(error.said()),
     }
 }
 

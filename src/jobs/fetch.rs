@@ -17,6 +17,7 @@ use super::run::Outcome;
 use crate::pod::MANIFEST_BYTES_MAX;
 use crate::sources::{FetchRequest, Tags};
 use crate::state::{Fetched, Report};
+use crate::sys::minisign::SIGNATURE_BYTES_MAX;
 use crate::sys::tls::{self, Identity, Tls, Trust};
 use crate::sys::{self, Mono, files, shown_url};
 
@@ -34,8 +35,22 @@ const PEM_BYTES_MAX: usize = 1 << 20;
 
 /// How an exchange ended well.
 enum Answer {
-    New(String, Tags),
+    /// With its signature, if one is wanted.
+    New(Page, Option<String>),
     Unchanged,
+}
+
+/// What a server says, and what it has marked that with.
+struct Page {
+    text: String,
+    tags: Tags,
+}
+
+/// All that one exchange needs.
+struct Asking<'a> {
+    request: &'a FetchRequest,
+    tls: &'a Tls,
+    until: Mono,
 }
 
 /// Asks, and says what came of it.
@@ -52,7 +67,7 @@ pub(super) fn run(request: &FetchRequest) -> Outcome {
 fn tell(answer: Answer) {
     match answer {
         Answer::Unchanged => say(&Report::Fetched(Fetched::Unchanged)),
-        Answer::New(text, tags) => {
+        Answer::New(Page { text, tags }, signature) => {
             let mut rest = text.as_str();
             while !rest.is_empty() {
                 let mut cuts = (0..=PART_BYTES.min(rest.len())).rev();
@@ -65,6 +80,7 @@ fn tell(answer: Answer) {
             say(&Report::Fetched(Fetched::All {
                 etag: tags.etag,
                 last_modified: tags.last_modified,
+                signature,
             }));
         }
     }
@@ -110,33 +126,68 @@ fn agent(url: &str, tls: &Tls) -> Result<Agent, String> {
 }
 
 fn fetch(request: &FetchRequest, tls: &Tls) -> Result<Answer, String> {
-    let headers = headers(request)?;
-    let until = sys::now().mono.after(FETCH_TIMEOUT);
-    let mut url = request.url.clone();
+    let asking = Asking {
+        request,
+        tls,
+        until: sys::now().mono.after(FETCH_TIMEOUT),
+    };
+    let Some(page) = ask(&asking, &request.url, &request.tags, MANIFEST_BYTES_MAX)? else {
+        return Ok(Answer::Unchanged);
+    };
+    let signature = match request.trust.public_key {
+        None => None,
+        Some(_) => Some(signature(&asking)?),
+    };
+    request.trust.holds(&page.text, signature.as_deref())?;
+    Ok(Answer::New(page, signature))
+}
+
+/// The signature that lies beside the manifest. Asked for after it: where both change in between, they do not fit, which
+/// the next question mends.
+fn signature(asking: &Asking<'_>) -> Result<String, String> {
+    let url = beside(&asking.request.url, ".minisig");
+    let page = ask(asking, &url, &Tags::default(), SIGNATURE_BYTES_MAX);
+    let none = |why| format!("no signature at {}: {why}", shown_url(&url));
+    let page = page.map_err(none)?;
+    page.map(|page| page.text)
+        .ok_or_else(|| none("304 without being asked for changes".to_owned()))
+}
+
+/// The URL of a file beside another one: its name goes on, the query stays.
+fn beside(url: &str, suffix: &str) -> String {
+    let url = url.split('#').next().unwrap_or_default();
+    let (path, query) = url.split_at(url.find('?').unwrap_or(url.len()));
+    format!("{path}{suffix}{query}")
+}
+
+/// What a URL says, in at most so many bytes; `None` when that is marked as before.
+fn ask(asking: &Asking<'_>, from: &str, tags: &Tags, most: usize) -> Result<Option<Page>, String> {
+    let headers = headers(asking.request, tags)?;
+    let mut url = from.to_owned();
     let home = server(&url);
     // Nobody else gets to see who we are.
     let strangers = Tls {
         identity: None,
-        ..tls.clone()
+        ..asking.tls.clone()
     };
     for _ in 0..=REDIRECTS_MAX {
-        let at = place(&url, request);
+        let at = place(&url, from);
         let same = server(&url) == home;
         let headers = if same {
             headers.clone()
         } else {
             HeaderMap::new()
         };
-        let agent = agent(&url, if same { tls } else { &strangers })?;
-        let response =
-            get(&agent, &url, headers, until).map_err(|error| format!("{at}{}", words(&error)))?;
+        let agent = agent(&url, if same { asking.tls } else { &strangers })?;
+        let response = get(&agent, &url, headers, asking.until)
+            .map_err(|error| format!("{at}{}", words(&error)))?;
         let status = response.status();
         match status.as_u16() {
             200 => {
-                let answer = body(response, until).and_then(|answer| expected(answer, request));
-                return answer.map_err(|why| format!("{at}{why}"));
+                let page = body(response, asking.until, most);
+                return page.map(Some).map_err(|why| format!("{at}{why}"));
             }
-            304 if request.tags != Tags::default() => return Ok(Answer::Unchanged),
+            304 if *tags != Tags::default() => return Ok(None),
             301 | 302 | 303 | 307 | 308 => {
                 let location = text(response.headers(), "location");
                 let next = location.and_then(|location| target(&url, &location));
@@ -149,8 +200,8 @@ fn fetch(request: &FetchRequest, tls: &Tls) -> Result<Answer, String> {
 }
 
 /// Where it went wrong, unless that is where everybody knows.
-fn place(url: &str, request: &FetchRequest) -> String {
-    if url == request.url {
+fn place(url: &str, from: &str) -> String {
+    if url == from {
         String::new()
     } else {
         format!("redirected to {}: ", shown_url(url))
@@ -172,7 +223,7 @@ fn get(
     agent.run(config.build())
 }
 
-fn body(response: Response<ureq::Body>, until: Mono) -> Result<Answer, String> {
+fn body(response: Response<ureq::Body>, until: Mono, most: usize) -> Result<Page, String> {
     let headers = response.headers();
     let encoding = text(headers, "content-encoding").unwrap_or_default();
     if !matches!(encoding.as_str(), "" | "identity") {
@@ -186,38 +237,23 @@ fn body(response: Response<ureq::Body>, until: Mono) -> Result<Answer, String> {
         last_modified: text(headers, "last-modified"),
     };
     let mut bytes = Vec::new();
-    let most = u64::try_from(MANIFEST_BYTES_MAX).unwrap_or(u64::MAX);
+    let limit = u64::try_from(most).unwrap_or(u64::MAX);
     response
         .into_body()
         .into_reader()
-        .take(most + 1)
+        .take(limit.saturating_add(1))
         .read_to_end(&mut bytes)
         .map_err(|error| {
             let is_late = until.since(sys::now().mono).is_zero();
             let why = if is_late { late() } else { error.to_string() };
             format!("the answer broke off after {} bytes: {why}", bytes.len())
         })?;
-    if bytes.len() > MANIFEST_BYTES_MAX {
-        return Err(format!(
-            "the answer has more than {MANIFEST_BYTES_MAX} bytes"
-        ));
+    if bytes.len() > most {
+        return Err(format!("the answer has more than {most} bytes"));
     }
     let text =
         String::from_utf8(bytes).map_err(|_| "the answer is not text in UTF-8".to_owned())?;
-    Ok(Answer::New(text, tags))
-}
-
-/// The answer, if it is the one that the user has pinned.
-fn expected(answer: Answer, request: &FetchRequest) -> Result<Answer, String> {
-    if let (Some(pin), Answer::New(text, _)) = (&request.trust.sha256, &answer) {
-        let found = files::sha256(text.as_bytes());
-        if found != *pin {
-            return Err(format!(
-                "the answer has SHA-256 {found}, not the one of --manifest-url-sha256"
-            ));
-        }
-    }
-    Ok(answer)
+    Ok(Page { text, tags })
 }
 
 fn late() -> String {
@@ -240,9 +276,8 @@ fn text(headers: &HeaderMap, name: &str) -> Option<String> {
 }
 
 /// The user's headers, and those that spare an unchanged answer.
-fn headers(request: &FetchRequest) -> Result<HeaderMap, String> {
+fn headers(request: &FetchRequest, tags: &Tags) -> Result<HeaderMap, String> {
     let mut headers = HeaderMap::new();
-    let tags = &request.tags;
     let tag = |name: &str, value: &Option<String>| Some((name.to_owned(), value.clone()?));
     let tags = [
         tag("if-none-match", &tags.etag),
@@ -291,7 +326,17 @@ fn target(from: &str, location: &str) -> Option<String> {
 
 #[cfg(test)]
 mod tests {
-    use super::{server, target};
+    use super::{beside, server, target};
+
+    #[test]
+    fn a_signature_lies_beside_its_manifest() {
+        for (url, wanted) in [
+            ("http://h/a.yaml", "http://h/a.yaml.minisig"),
+            ("http://h/a?b=c/d#e", "http://h/a.minisig?b=c/d"),
+        ] {
+            assert_eq!(beside(url, ".minisig"), wanted);
+        }
+    }
 
     #[test]
     fn redirects_lead_where_they_say() {

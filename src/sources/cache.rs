@@ -12,7 +12,7 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use super::Message;
-use super::kept::{Id, Kept, hex};
+use super::kept::{Id, Kept};
 use crate::state::Source;
 use crate::sys::{Mono, Result, Wall, files};
 
@@ -61,7 +61,7 @@ impl Known {
         Known {
             source: Some(kept.source.clone()),
             read: kept.read,
-            digest: hex(kept.text.as_bytes()),
+            digest: kept.digest(),
         }
     }
 }
@@ -115,41 +115,31 @@ impl Cache {
         (cache, message)
     }
 
-    /// Takes in a version that can be used; answers when it was first read, and whether it is kept or will be.
-    pub(super) fn good(
-        &mut self,
-        id: Id,
-        source: &Source,
-        bytes: &[u8],
-        now: Wall,
-    ) -> (Wall, bool) {
-        let digest = hex(bytes);
-        let known = self.known.get(&id).filter(|known| known.digest == digest);
-        let waits = self.waiting.get(&id);
+    /// Takes in a version that can be used, read now; answers when it was first read, and whether it is kept or will be.
+    pub(super) fn good(&mut self, kept: Kept) -> (Wall, bool) {
+        let digest = kept.digest();
+        let known = self.known.get(&kept.id);
+        let known = known.filter(|known| known.digest == digest);
+        let waits = self.waiting.get(&kept.id);
         if let (Some(known), None) = (known, waits) {
             return (known.read, true);
         }
-        if let Some(Some(kept)) = waits
-            && kept.text.as_bytes() == bytes
+        if let Some(Some(waits)) = waits
+            && waits.digest() == digest
         {
-            return (kept.read, true);
+            return (waits.read, true);
         }
-        let read = known.map_or(now, |known| known.read);
+        let read = known.map_or(kept.read, |known| known.read);
         let waiting = self.waiting.values().flatten();
         let bytes_waiting: usize = waiting.map(|kept| kept.text.len()).sum();
         if self.dir.is_none() {
             return (read, true);
         }
-        if bytes_waiting + bytes.len() > WAITING_BYTES_MAX {
+        if bytes_waiting + kept.text.len() > WAITING_BYTES_MAX {
             return (read, false);
         }
-        let kept = Kept {
-            id: id.clone(),
-            source: source.clone(),
-            read,
-            text: String::from_utf8_lossy(bytes).into_owned(),
-        };
-        self.waiting.insert(id, Some(kept));
+        let kept = Kept { read, ..kept };
+        self.waiting.insert(kept.id.clone(), Some(kept));
         (read, true)
     }
 

@@ -21,7 +21,7 @@ use super::cache::Cache;
 use super::conflict::Candidate;
 use super::file::Manifest;
 use super::judge::{Judgement, RETRY, Reader, judge};
-use super::kept::Id;
+use super::kept::{Id, Kept};
 use super::scan::{self, Entry, Listing, Place, Stamp, What, is_manifest, without_slashes};
 use super::settle::{self, Absence, Fate, Hint, Sight};
 use super::surroundings::Surroundings;
@@ -379,8 +379,13 @@ impl DirSource {
             }
             Judgement::Good(reading, bytes) => {
                 let warnings = reading.warnings.iter().map(ToString::to_string).collect();
-                let (id, source) = (manifest.id(), manifest.source());
-                let (read, kept) = tools.cache.good(id, &source, &bytes, now.wall);
+                let (read, kept) = tools.cache.good(Kept {
+                    id: manifest.id(),
+                    source: manifest.source(),
+                    read: now.wall,
+                    text: String::from_utf8_lossy(&bytes).into_owned(),
+                    signature: None,
+                });
                 unkept = !kept;
                 out.extend(manifest.accept(reading.pod, warnings, read));
             }

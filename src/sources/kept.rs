@@ -11,13 +11,14 @@ use serde::{Deserialize, Serialize};
 use super::scan::MANIFEST_BYTES_MAX;
 use crate::state::Source;
 use crate::sys::files::{self, Durable};
+use crate::sys::minisign::SIGNATURE_BYTES_MAX;
 use crate::sys::{Error, Kind, Result, Wall};
 
 /// The version of the form; another one is not ours.
 const FORM: u32 = 1;
 
-/// What the first line may take: a path or a URL, and some numbers.
-const HEAD_BYTES_MAX: usize = 16 * 1024;
+/// What the first line may take: a path or a URL, some numbers, and a signature.
+const HEAD_BYTES_MAX: usize = 16 * 1024 + 2 * SIGNATURE_BYTES_MAX;
 
 /// The end of the names of our files; before it stand 32 hex digits.
 const SUFFIX: &str = ".manifest";
@@ -62,6 +63,8 @@ pub(super) struct Kept {
     pub(super) read: Wall,
     /// The manifest itself.
     pub(super) text: String,
+    /// The signature it came with, where one was wanted.
+    pub(super) signature: Option<String>,
 }
 
 /// The first line.
@@ -72,6 +75,8 @@ struct Head {
     read: Wall,
     bytes: usize,
     md5: String,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    signature: Option<String>,
 }
 
 /// What tells one text from another.
@@ -81,6 +86,12 @@ pub(super) fn hex(bytes: &[u8]) -> String {
 }
 
 impl Kept {
+    /// What tells it from another version: the same text with another signature is another one.
+    pub(super) fn digest(&self) -> String {
+        let signature = self.signature.as_deref().unwrap_or_default();
+        hex([&self.text, signature].concat().as_bytes())
+    }
+
     /// Writes it in one piece, synced.
     pub(super) fn write(&self, dir: &Path) -> Result<()> {
         let path = dir.join(self.id.name());
@@ -90,6 +101,7 @@ impl Kept {
             read: self.read,
             bytes: self.text.len(),
             md5: hex(self.text.as_bytes()),
+            signature: self.signature.clone(),
         };
         let garbled = |e| Error::new(format!("write {}", path.display()), Kind::Garbled, e);
         let mut bytes = serde_json::to_vec(&head).map_err(garbled)?;
@@ -126,6 +138,7 @@ impl Kept {
             source: head.source,
             read: head.read,
             text: text.to_owned(),
+            signature: head.signature,
         })
     }
 }

@@ -12,13 +12,13 @@ use serde::{Deserialize, Serialize};
 use super::Message;
 use super::cache::Cache;
 use super::conflict::Candidate;
-use super::kept::{Id, hex};
+use super::kept::{Id, Kept};
 use super::scan::MANIFEST_BYTES_MAX;
 use super::told::Told;
 use crate::pod::{Problem, Reading, ValidPod};
 use crate::state::{Fetched, JobEnd, Refusal, Report, Source};
 use crate::sys::files::sha256;
-use crate::sys::{Mono, Now, Wall, shown_url};
+use crate::sys::{Mono, Now, Wall, minisign, shown_url};
 
 /// The shortest time between two questions, whatever `--http-check-frequency` says.
 const CHECK_MIN: Duration = Duration::from_millis(100);
@@ -49,6 +49,31 @@ pub struct UrlTrust {
     pub identity: Option<(String, String)>,
     /// The SHA-256 that the answer must have, 64 hex digits; `None`: any.
     pub sha256: Option<String>,
+    /// The minisign public key of whoever must have signed the answer; `None`: nobody.
+    pub public_key: Option<String>,
+}
+
+impl UrlTrust {
+    /// Whether a manifest is what the user has pinned or signed.
+    ///
+    /// # Errors
+    /// Why it is not.
+    pub fn holds(&self, text: &str, signature: Option<&str>) -> Result<(), String> {
+        if let Some(pin) = &self.sha256 {
+            let found = sha256(text.as_bytes());
+            if found != *pin {
+                return Err(format!(
+                    "the manifest has SHA-256 {found}, not the one of --manifest-url-sha256"
+                ));
+            }
+        }
+        if let Some(key) = &self.public_key {
+            let signature = signature.ok_or_else(|| "the manifest has no signature".to_owned())?;
+            minisign::verify(key, text.as_bytes(), signature)
+                .map_err(|why| format!("the signature {why}"))?;
+        }
+        Ok(())
+    }
 }
 
 /// What the fetch job is asked to do.
@@ -99,7 +124,8 @@ pub(super) struct UrlSource {
 
 /// How an attempt ended, still to be looked at.
 enum Said {
-    Answer(String, Tags),
+    /// With its signature, if one was wanted.
+    Answer(String, Tags, Option<String>),
     Unchanged,
     Failed(String),
 }
@@ -206,12 +232,13 @@ impl UrlSource {
             Report::Fetched(Fetched::All {
                 etag,
                 last_modified,
+                signature,
             }) => {
                 let tags = Tags {
                     etag: etag.clone(),
                     last_modified: last_modified.clone(),
                 };
-                Said::Answer(std::mem::take(&mut self.parts), tags)
+                Said::Answer(std::mem::take(&mut self.parts), tags, signature.clone())
             }
             Report::Fetched(Fetched::Unchanged) => Said::Unchanged,
             Report::Failed { message, .. } => Said::Failed(message.clone()),
@@ -262,19 +289,24 @@ impl UrlSource {
                 self.refuse(vec![Problem::new("", why)], (now, reader, cache), &mut out);
             }
             Some(Said::Unchanged) => self.repaired(&mut out),
-            Some(Said::Answer(text, tags)) => {
-                let digest = hex(text.as_bytes());
+            Some(Said::Answer(text, tags, signature)) => {
+                let answer = Kept {
+                    id: self.id.clone(),
+                    source: Source::Url(self.shown.clone()),
+                    read: now.wall,
+                    text,
+                    signature,
+                };
+                let digest = answer.digest();
                 if self.good.as_ref().is_some_and(|good| good.digest == digest) {
                     self.tags = tags;
                     self.repaired(&mut out);
                     return out;
                 }
-                match read(&text, reader) {
+                match read(&answer.text, reader) {
                     Ok(readings) => {
                         self.repaired(&mut out);
-                        let source = Source::Url(self.shown.clone());
-                        let (read, kept) =
-                            cache.good(self.id.clone(), &source, text.as_bytes(), now.wall);
+                        let (read, kept) = cache.good(answer);
                         // One that cannot be kept yet is taken for new once more.
                         let digest = if kept { digest } else { String::new() };
                         self.tags = if kept { tags } else { Tags::default() };
@@ -361,10 +393,9 @@ impl UrlSource {
                 return out.push(Message::warn(event, &self.shown, &error.to_string()));
             }
         };
-        let pinned = self.settings.trust.sha256.as_ref();
-        if pinned.is_some_and(|pin| *pin != sha256(kept.text.as_bytes())) {
-            let why = "it is not the one of --manifest-url-sha256";
-            return out.push(Message::warn(event, &self.shown, why));
+        let trust = &self.settings.trust;
+        if let Err(why) = trust.holds(&kept.text, kept.signature.as_deref()) {
+            return out.push(Message::warn(event, &self.shown, &why));
         }
         match read(&kept.text, reader) {
             Ok(readings) => {
@@ -374,7 +405,7 @@ impl UrlSource {
                     &self.shown,
                     &why,
                 ));
-                self.accept(readings, (kept.read, hex(kept.text.as_bytes())), out);
+                self.accept(readings, (kept.read, kept.digest()), out);
             }
             Err(problems) => {
                 let why: Vec<String> = problems.iter().map(ToString::to_string).collect();

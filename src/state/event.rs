@@ -338,6 +338,8 @@ pub enum Fetched {
         etag: Option<String>,
         /// Its `Last-Modified`.
         last_modified: Option<String>,
+        /// Its signature, where one is wanted; it has been found good.
+        signature: Option<String>,
     },
     /// The answer is the same as before.
     Unchanged,

@@ -12,6 +12,7 @@ mod gather;
 pub mod inside;
 pub mod json;
 mod lock;
+pub mod minisign;
 pub mod mounts;
 mod notify;
 mod poll;

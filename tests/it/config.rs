@@ -364,6 +364,10 @@ fn a_reload_is_a_start_with_the_old_settings_where_a_restart_is_needed() {
         ("manifest-url-client-cert", ["/a", "/b"]),
         ("manifest-url-client-key", ["/a", "/b"]),
         ("manifest-url-sha256", ["", &*"0".repeat(64).leak()]),
+        (
+            "manifest-url-public-key",
+            ["", "tests/fixtures/minisign/owner.pub"],
+        ),
         ("http-check-frequency", ["5s", "6s"]),
         ("image-preload-dir", ["/a", "/b"]),
         ("image-gc-high-threshold", ["90", "91"]),

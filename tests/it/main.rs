@@ -45,7 +45,6 @@ mod status;
 mod tidy;
 mod tls;
 mod url;
-mod url_trust;
 mod verdict;
 mod wire;
 mod yaml;

@@ -113,6 +113,7 @@ fn answer(world: &mut World, text: &str) {
     let all = Fetched::All {
         etag: None,
         last_modified: None,
+        signature: None,
     };
     for said in [part, all] {
         world.sources.fetch_said(&Report::Fetched(said));
@@ -183,6 +184,7 @@ fn a_new_pin_asks_for_the_whole_answer_at_once() {
     world.sources.fetch_said(&Report::Fetched(Fetched::All {
         etag: tag.clone(),
         last_modified: None,
+        signature: None,
     }));
     world.sources.fetch_ended(&JobEnd::Done);
     world.look();

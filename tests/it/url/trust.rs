@@ -1,4 +1,4 @@
-//! The manifest URL by HTTPS: whom the job trusts, whom it shows itself to, and an answer that is pinned.
+//! Whom the job trusts that asks the manifest URL, whom it shows itself to, and an answer that is pinned.
 
 use std::io::Write;
 use std::path::Path;
@@ -6,7 +6,9 @@ use std::process::{Command, Stdio};
 
 use serde_json::{Value, json};
 
+use super::{World, list};
 use crate::support::tls::{Wants, saying};
+use crate::support::web::Server;
 
 const BODY: &str = "apiVersion: v1\nkind: PodList\nitems: []\n";
 
@@ -79,4 +81,25 @@ fn nothing_but_the_pinned_answer_is_taken() {
     assert!(good["fetched"]["all"].is_object(), "{good}");
     let other = fetch(&url, &json!({"caFile": path("ca.pem"), "sha256": empty}));
     assert!(why(&other).contains(&digest), "{other}");
+}
+
+#[test]
+fn a_redirect_loop_ends_and_headers_stay_at_home() {
+    let mut world = World::with_pods();
+    world.server.says("302 Found\r\nLocation: /pods", "");
+    world.keeps_its_pods("stopped after 10 redirects");
+
+    let other = Server::start();
+    other.says("200 OK", &list(&["c:1"]));
+    let head = format!("307 Moved\r\nLocation: http://{}/x", other.at);
+    world.server.says(&head, "");
+    world.ask();
+    assert_eq!(world.pods(), ["c:1"]);
+    assert!(world.server.last_request().contains("secret"));
+    let asked = other.last_request();
+    assert!(asked.starts_with("GET /x "), "{asked}");
+    assert!(
+        !asked.contains("secret") && !asked.to_lowercase().contains("authorization"),
+        "{asked}"
+    );
 }
