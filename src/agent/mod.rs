@@ -213,7 +213,10 @@ impl Agent {
             tell::source(&message);
         }
         if desired != self.desired {
-            self.desired = desired;
+            let before = std::mem::replace(&mut self.desired, desired);
+            let node = &self.settings.node.name;
+            let recorder = &mut self.mirrors.recorder;
+            recorder.refused(&before.refusals, &self.desired, node, now);
             self.memory.wants(&self.desired, &self.observed, now);
             self.vitals.saw(&self.desired, &self.observed, now.mono);
             // Nothing waits for this look; but a dockerd that hangs is noticed now, not at the end of the interval.

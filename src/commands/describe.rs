@@ -101,14 +101,9 @@ impl Known<'_> {
             }
         };
         let [namespace, name, ready, word, restarts, ..] = row(self.pod, self.now.wall).cells;
-        let source = self.extra.source.as_ref().map(|source| match source {
-            Source::File(place) | Source::Url(place) => place.clone(),
-        });
+        let source = self.extra.source.as_ref().map(Source::place);
         line("Pod", &format!("{namespace}/{name}"));
-        line(
-            "Manifest",
-            &source.unwrap_or_else(|| "none: it is on its way out".to_owned()),
-        );
+        line("Manifest", source.unwrap_or("none: it is on its way out"));
         line(
             "Status",
             &format!("{word}, {ready} ready, restarts {restarts}"),

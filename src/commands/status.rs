@@ -10,7 +10,7 @@ use crate::agent;
 use crate::cli::{Output, StatusFlags};
 use crate::pod::PodKey;
 use crate::publish::{self, Published};
-use crate::state::{ArchiveState, ArchiveStatus, Refusal, Source};
+use crate::state::{ArchiveState, ArchiveStatus, Refusal};
 use crate::status::{Reason, Row, age, render, row};
 use crate::sys::{Kind, Now, Wall, json};
 
@@ -236,7 +236,7 @@ fn archive(archive: &ArchiveStatus, now: Now) -> Option<String> {
 
 /// One line for each problem of a manifest that is not followed.
 pub(super) fn refusal_lines(refusal: &Refusal) -> Vec<String> {
-    let (Source::File(place) | Source::Url(place)) = &refusal.source;
+    let place = refusal.source.place();
     let good = refusal.good.map(|at| format!("running last good of {at}"));
     let keeps = match (&refusal.keeps, good) {
         (Some(pod), Some(good)) => format!(" (pod {pod}: {good})"),

@@ -218,7 +218,7 @@ fn refused(refusal: &Refusal) -> String {
 
 /// Whether a refused manifest is that of the pod that was typed: by what it says, or else by its file's name.
 fn is_of(refusal: &Refusal, typed: &str, node: &str) -> bool {
-    let (Source::File(path) | Source::Url(path)) = &refusal.source;
+    let path = refusal.source.place();
     let bytes = files::read_bounded(Path::new(path), MANIFEST_BYTES_MAX).unwrap_or_default();
     let value = read_document(&bytes).map(|mut document| document.take());
     let metadata = value.ok().and_then(|value| value.get("metadata").cloned());
@@ -273,9 +273,7 @@ fn left(key: &PodKey, (place, list): (&Place, &[Instance])) -> Verdict {
     let source = place.extra(key).and_then(|extra| extra.source.as_ref());
     let wanted = source.filter(|_| place.agent().is_some());
     match (wanted, of_pod.is_empty()) {
-        (Some(Source::File(path) | Source::Url(path)), _) => {
-            Verdict::NotYet(format!("it is wanted by {path}"))
-        }
+        (Some(source), _) => Verdict::NotYet(format!("it is wanted by {}", source.place())),
         (None, false) => Verdict::NotYet(format!("there are containers: {}", of_pod.join(", "))),
         (None, true) => Verdict::Holds,
     }

@@ -331,7 +331,7 @@ impl Sources {
                 None => {
                     let why = problem.to_string();
                     self.messages.push(
-                        Message::warn("manifest refused", name(&loser.source), &why)
+                        Message::warn("manifest refused", loser.source.place(), &why)
                             .pod(&loser.key),
                     );
                     now
@@ -357,7 +357,7 @@ impl Sources {
 }
 
 fn conflict_problem(loser: &Loser) -> Problem {
-    let winner = name(&loser.winner);
+    let winner = loser.winner.place();
     if loser.key == loser.winner_key {
         let text = format!(
             "pod {} is defined by {winner} as well, and that one is followed",
@@ -370,11 +370,5 @@ fn conflict_problem(loser: &Loser) -> Problem {
             loser.winner_key
         );
         Problem::new("metadata.uid", text).hint("leave metadata.uid out")
-    }
-}
-
-fn name(source: &Source) -> &str {
-    match source {
-        Source::File(name) | Source::Url(name) => name,
     }
 }

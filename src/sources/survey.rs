@@ -8,9 +8,9 @@ use crate::state::Source;
 use crate::sys::Result;
 
 use super::conflict::{self, Candidate};
+use super::conflict_problem;
 use super::judge::Reader;
 use super::scan::{self, Entry, What, is_manifest};
-use super::{conflict_problem, name};
 
 /// What is at a path.
 #[derive(Debug, Default)]
@@ -90,6 +90,6 @@ pub fn conflicts<'a>(
     let outcome = conflict::resolve(candidates.collect(), &Default::default(), &|_| None);
     let losers = outcome.losers.iter();
     losers
-        .map(|loser| (PathBuf::from(name(&loser.source)), conflict_problem(loser)))
+        .map(|loser| (PathBuf::from(loser.source.place()), conflict_problem(loser)))
         .collect()
 }

@@ -50,6 +50,14 @@ pub enum Source {
     Url(String),
 }
 
+impl Source {
+    /// Its path or URL.
+    pub fn place(&self) -> &str {
+        let (Source::File(place) | Source::Url(place)) = self;
+        place
+    }
+}
+
 /// A manifest, or a whole source, that is not followed.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Refusal {

@@ -7,6 +7,8 @@ use std::process::{Child, Command, Stdio};
 use std::thread::sleep;
 use std::time::{Duration, Instant};
 
+use crate::support::web::Server;
+
 const SECOND: Duration = Duration::from_secs(1);
 
 struct Agent {
@@ -18,6 +20,10 @@ struct Agent {
 
 impl Agent {
     fn start(name: &str) -> Agent {
+        Agent::start_with(name, &[])
+    }
+
+    fn start_with(name: &str, args: &[String]) -> Agent {
         let base = format!("serve-{}-{name}", std::process::id());
         let base = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join(base);
         std::fs::create_dir_all(base.join("m")).unwrap();
@@ -39,6 +45,7 @@ impl Agent {
             .arg(format!("--healthz-port={health}"))
             .arg(format!("--read-only-port={read_only}"))
             .arg("--address=127.0.0.1")
+            .args(args)
             .stdin(Stdio::null())
             .stderr(log)
             .spawn()
@@ -133,6 +140,115 @@ fn an_agent_without_dockerd_is_sick_and_alive() {
     assert_eq!(
         ask(agent.health, "HEAD /livez HTTP/1.1\r\n\r\n"),
         (200, String::new())
+    );
+}
+
+#[test]
+fn a_refused_manifest_is_shown_by_status_log_metrics_and_events() {
+    let server = Server::start();
+    let pod = "apiVersion: v1\nkind: Pod\nmetadata: {name: u}\nspec: {containers: [{name: c, image: 'img:1'}]}\n";
+    server.says("200 OK", pod);
+    let url = format!("http://{}/pods", server.at);
+    let flags = [
+        format!("--manifest-url={url}"),
+        "--http-check-frequency=100ms".to_owned(),
+    ];
+    let agent = Agent::start_with("refused", &flags);
+    let file = agent.base.join("m/web.yaml");
+    let good = std::fs::read_to_string(&file).unwrap();
+    let run_dir = format!("--run-dir={}/run", agent.base.display());
+    let typed = |words: &[&str]| {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_staticlet"));
+        let out = command.args(words).arg(&run_dir).output().unwrap();
+        String::from_utf8(out.stdout).unwrap()
+    };
+    let told = |what: &str, text: &dyn Fn() -> String, words: &[&str]| {
+        let end = Instant::now() + 30 * SECOND;
+        while !words.iter().all(|word| text().contains(word)) {
+            let said = text();
+            assert!(
+                Instant::now() < end,
+                "{what}: {words:?} in {said}\n{}",
+                agent.log()
+            );
+            sleep(SECOND / 5);
+        }
+    };
+    let status = |words: &'static [&'static str]| move || typed(words);
+    let metrics = || agent.get("/metrics").1;
+    told(
+        "metrics",
+        &metrics,
+        &[
+            "staticlet_sources_complete 1\n",
+            "staticlet_manifests_refused 0\n",
+        ],
+    );
+    std::fs::write(&file, good.replace("image:", "imagee:")).unwrap();
+    server.says("500 Oops", "");
+    let (web, site) = (format!("{}: ", file.display()), format!("{url}: "));
+    let since = "running last good of 20";
+    let field = "spec.containers[0].imagee";
+    told(
+        "metrics",
+        &metrics,
+        &[
+            "staticlet_manifests_refused 2\n",
+            "staticlet_manifests_last_good 2\n",
+        ],
+    );
+    told(
+        "log",
+        &|| agent.log(),
+        &[
+            "manifest refused",
+            "web.yaml",
+            field,
+            &url,
+            "the server said 500",
+            since,
+        ],
+    );
+    told(
+        "status",
+        &status(&["status"]),
+        &["refused: ", field, "the server said 500", since],
+    );
+    let refused = "Warning  ManifestRefused";
+    told(
+        "events of the file's pod",
+        &status(&["status", "web"]),
+        &[refused, &web, field, since],
+    );
+    told(
+        "events of the URL's pod",
+        &status(&["status", "u"]),
+        &[refused, &site, "the server said 500", since],
+    );
+    assert!(
+        !typed(&["status", "u"]).contains(&web),
+        "the pod of another manifest"
+    );
+    std::fs::write(&file, good).unwrap();
+    server.says("200 OK", pod);
+    let repaired = "Normal   ManifestRepaired";
+    told(
+        "events of the file's pod",
+        &status(&["status", "web"]),
+        &[repaired, "web.yaml is good again"],
+    );
+    told(
+        "events of the URL's pod",
+        &status(&["status", "u"]),
+        &[repaired, "/pods is good again"],
+    );
+    told(
+        "metrics",
+        &metrics,
+        &[
+            "staticlet_manifests_refused 0\n",
+            "staticlet_manifests_last_good 0\n",
+        ],
     );
 }
 

@@ -5,11 +5,14 @@ use k8s_openapi::api::core::v1::{ContainerStatus, Pod};
 use super::events::{Happened, KEPT_MAX, Recorder};
 use crate::decide::{Step, Why};
 use crate::pod::{ContainerName, PodKey, container_of};
-use crate::state::{Event, FailReason, JobKey, ProbeKind, Probed, Report};
+use crate::state::{Desired, Event, FailReason, JobKey, ProbeKind, Probed, Refusal, Report};
 use crate::sys::Now;
 
 const NORMAL: &str = "Normal";
 const WARNING: &str = "Warning";
+
+/// What is told of the problems of a manifest. An event has room for 1000 characters, and `staticlet status` shows them all.
+const REFUSAL_MAX: usize = 900;
 
 /// A pod, a container of it or the whole, and when.
 #[derive(Clone, Copy)]
@@ -227,6 +230,55 @@ impl Recorder {
                 self.error(of, "ImagePullBackOff");
             }
             _ => {}
+        }
+    }
+
+    /// Tells the pods whose manifest has turned bad, or good again, and that go on meanwhile.
+    pub(super) fn refused(&mut self, before: &[Refusal], desired: &Desired, node: &str, now: Now) {
+        node.clone_into(&mut self.node);
+        for one in &desired.refusals {
+            let same = |old: &Refusal| old.source == one.source && old.problems == one.problems;
+            if let (Some(good), false) = (one.good, before.iter().any(same)) {
+                let problems: Vec<String> = one.problems.iter().map(ToString::to_string).collect();
+                let (place, problems) = (one.source.place(), problems.join("; "));
+                let message = format!("{place}: {problems}");
+                // The end has to be in what is shown.
+                let message: String = message.chars().take(REFUSAL_MAX).collect();
+                let message = format!("{message}; running last good of {good}");
+                self.manifest(one, desired, (WARNING, "ManifestRefused", &message), now);
+            }
+        }
+        for one in before {
+            let same = |new: &Refusal| new.source == one.source;
+            if one.good.is_some() && !desired.refusals.iter().any(same) {
+                let message = format!("{} is good again", one.source.place());
+                self.manifest(one, desired, (NORMAL, "ManifestRepaired", &message), now);
+            }
+        }
+    }
+
+    /// Notes this of each pod that has this manifest.
+    fn manifest(
+        &mut self,
+        of: &Refusal,
+        desired: &Desired,
+        (kind, reason, message): (&'static str, &str, &str),
+        now: Now,
+    ) {
+        for (key, wanted) in &desired.pods {
+            let is_of = match &of.keeps {
+                Some(keeps) => keeps == key,
+                None => of.source == wanted.source,
+            };
+            if is_of {
+                let about = About {
+                    key,
+                    pod: &wanted.pod.pod,
+                    container: None,
+                    now,
+                };
+                self.note(about, kind, reason, message);
+            }
         }
     }
 
