@@ -1,15 +1,16 @@
 //! Asks the manifest URL once.
 //!
 //! Runs without privilege, since everything that comes back is a stranger's. Redirects are followed by hand: headers,
-//! which may hold a key, go to no other server than the one they were meant for. Compression is not asked for, and an
-//! answer that is compressed all the same is refused: manifests are small, an unchanged one costs a 304, and nothing can
-//! grow here on the way from the wire to the memory.
+//! which may hold a key, go to no other server than the one they were meant for. An answer may be compressed with gzip; its
+//! limit holds on both sides, and no more is unpacked than that.
 
 use std::io::Read;
 use std::time::Duration;
 
+use flate2::read::MultiGzDecoder;
 use ureq::Agent;
 use ureq::config::Config;
+use ureq::http::header::ACCEPT_ENCODING;
 use ureq::http::{HeaderMap, HeaderName, HeaderValue, Request, Response, Uri};
 
 use super::report::say;
@@ -226,22 +227,27 @@ fn get(
 fn body(response: Response<ureq::Body>, until: Mono, most: usize) -> Result<Page, String> {
     let headers = response.headers();
     let encoding = text(headers, "content-encoding").unwrap_or_default();
-    if !matches!(encoding.as_str(), "" | "identity") {
-        let encoding: String = encoding.chars().take(40).collect();
-        return Err(format!(
-            "the answer is compressed ({encoding}), which was not asked for"
-        ));
-    }
     let tags = Tags {
         etag: text(headers, "etag"),
         last_modified: text(headers, "last-modified"),
     };
+    let limit = u64::try_from(most).unwrap_or(u64::MAX).saturating_add(1);
+    // Gzip makes little of much; where nothing can be made smaller it adds some bytes.
+    let sent = response.into_body().into_reader().take(limit * 2);
+    let mut plain: Box<dyn Read> = match encoding.to_ascii_lowercase().as_str() {
+        "" | "identity" => Box::new(sent),
+        "gzip" | "x-gzip" => Box::new(MultiGzDecoder::new(sent)),
+        other => {
+            let encoding: String = other.chars().take(40).collect();
+            return Err(format!(
+                "the answer is compressed ({encoding}), which was not asked for"
+            ));
+        }
+    };
     let mut bytes = Vec::new();
-    let limit = u64::try_from(most).unwrap_or(u64::MAX);
-    response
-        .into_body()
-        .into_reader()
-        .take(limit.saturating_add(1))
+    plain
+        .by_ref()
+        .take(limit)
         .read_to_end(&mut bytes)
         .map_err(|error| {
             let is_late = until.since(sys::now().mono).is_zero();
@@ -294,6 +300,8 @@ fn headers(request: &FetchRequest, tags: &Tags) -> Result<HeaderMap, String> {
         let name: HeaderName = name.parse().map_err(|_| none())?;
         headers.append(name, value);
     }
+    let gzip = HeaderValue::from_static("gzip");
+    headers.entry(ACCEPT_ENCODING).or_insert(gzip);
     Ok(headers)
 }
 

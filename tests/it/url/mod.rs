@@ -11,6 +11,7 @@ use staticlet::sources::{Message, SourceSettings, Sources, UrlSettings, UrlTrust
 use staticlet::state::{Desired, JobEnd, Report, Source};
 use staticlet::sys::{self, Now, Wall};
 
+mod gzip;
 mod signed;
 mod trust;
 
@@ -288,7 +289,7 @@ fn nothing_secret_is_shown() {
         asked.starts_with("get /pods?token=secret http/1.1"),
         "{asked}"
     );
-    assert!(!asked.contains("accept-encoding"), "{asked}");
+    assert!(asked.contains("accept-encoding: gzip\r\n"), "{asked}");
 }
 
 #[test]
@@ -317,8 +318,13 @@ fn an_answer_that_is_none_leaves_the_pods_alone() {
         ),
         (
             "200 OK\r\nContent-Encoding: gzip",
+            "apiVersion: v1",
+            "invalid gzip header",
+        ),
+        (
+            "200 OK\r\nContent-Encoding: br",
             "\u{1f}bomb",
-            "compressed (gzip)",
+            "compressed (br), which was not asked for",
         ),
         ("302 Found", "", "without a place to go to"),
         (
