@@ -1,13 +1,13 @@
 //! What the agent tells of itself to those who ask by HTTP: counted here, never decided on.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use super::Agent;
 use crate::pod::PodUid;
 use crate::serve::{Histogram, Pulse};
 use crate::state::{ContainerState, Desired, Observed, ObservedPod};
-use crate::sys::{Mono, Now};
+use crate::sys::{Gather, Mono, Now};
 
 /// Counters and times.
 #[derive(Default)]
@@ -42,8 +42,8 @@ impl Vitals {
 
     /// Takes the times of pods that start. One that runs when it is first wanted was not started by this agent.
     pub(super) fn saw(&mut self, desired: &Desired, observed: &Observed, now: Mono) {
-        let wanted = |uid: &PodUid| desired.pods.values().any(|wanted| wanted.pod.uid == *uid);
-        self.waiting.retain(|uid, _| wanted(uid));
+        let uids: BTreeSet<&PodUid> = desired.pods.values().map(|pod| &pod.pod.uid).gather();
+        self.waiting.retain(|uid, _| uids.contains(uid));
         for wanted in desired.pods.values() {
             let uid = &wanted.pod.uid;
             let names = wanted.pod.pod.spec.iter().flat_map(|spec| &spec.containers);

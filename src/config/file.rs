@@ -13,6 +13,10 @@ use crate::sys::nearest;
 /// A configuration file larger than this is something else.
 const FILE_BYTES_MAX: usize = 1 << 20;
 
+/// More problems of one file than this are counted and not told. A file with a hundred thousand unknown fields would
+/// have each compared with every field there is.
+const PROBLEMS_MAX: usize = 100;
+
 /// A file that could be read; what is wrong with its fields is among its problems.
 pub(super) struct File {
     /// Where it is.
@@ -64,6 +68,7 @@ pub(super) fn read(path: &Path) -> Result<File, String> {
         said: Vec::new(),
         warnings: Vec::new(),
         problems: Vec::new(),
+        more: 0,
     };
     reader.expect_kind(&fields);
     for (name, value) in &fields {
@@ -73,7 +78,7 @@ pub(super) fn read(path: &Path) -> Result<File, String> {
     }
     let line = |path: &str| document.line(path);
     let mut problems = reader.problems;
-    problems.sort_by_key(|problem| line(&problem.path));
+    problems.sort_by_cached_key(|problem| line(&problem.path));
     let told = |problem: &Problem| {
         let line = line(&problem.path).map_or(String::new(), |line| format!(":{line}"));
         let Problem {
@@ -81,6 +86,11 @@ pub(super) fn read(path: &Path) -> Result<File, String> {
         } = problem;
         format!("{}{line}: {field}: {text}", path.display())
     };
+    let mut told: Vec<String> = problems.iter().map(told).collect();
+    if reader.more > 0 {
+        let more = reader.more;
+        told.push(wrong(&format!("{more} more problems are not told")));
+    }
     let said = reader.said.into_iter();
     Ok(File {
         path: path.to_owned(),
@@ -88,7 +98,7 @@ pub(super) fn read(path: &Path) -> Result<File, String> {
             .map(|(field, said)| (field.clone(), line(&field), said))
             .collect(),
         warnings: reader.warnings,
-        problems: problems.iter().map(told).collect(),
+        problems: told,
     })
 }
 
@@ -97,11 +107,20 @@ struct Reader<'a> {
     said: Vec<(String, Said)>,
     warnings: Vec<String>,
     problems: Vec<Problem>,
+    more: usize,
 }
 
 impl Reader<'_> {
     fn problem(&mut self, field: &str, text: impl Into<String>) {
-        self.problems.push(Problem::new(field, text));
+        if self.is_full() {
+            self.more += 1;
+        } else {
+            self.problems.push(Problem::new(field, text));
+        }
+    }
+
+    fn is_full(&self) -> bool {
+        self.problems.len() >= PROBLEMS_MAX
     }
 
     fn expect_kind(&mut self, fields: &Map<String, Value>) {
@@ -162,6 +181,10 @@ impl Reader<'_> {
                     self.problem(path, "must be an object");
                 }
             }
+            return;
+        }
+        if self.is_full() {
+            self.more += 1;
             return;
         }
         let near = known().flat_map(heads);

@@ -30,10 +30,7 @@ pub(super) enum Ended {
 /// Makes the probe.
 pub(super) fn probe(request: &ProbeRequest, command: &[String], timeout: Duration) -> Attempt {
     let docker = Docker::new(&request.docker_socket, Some(request.api));
-    let words: Vec<String> = command
-        .iter()
-        .map(|word| expand_static(&request.container, word))
-        .collect();
+    let words = expand_static(&request.container, command).map_err(|e| e.to_string())?;
     let (ended, output) = run(&docker, &request.id, &words, timeout)?;
     Ok(match ended {
         Ended::Code(0) => (Probed::Success, String::new()),

@@ -11,7 +11,7 @@ use serde_json::{Map, Value};
 
 use super::marks::{Mark, Parts, line_of};
 use super::scalar;
-use super::shape::{Kind, NODES_MAX, Shape};
+use super::shape::{Kind, NODES_MAX, Shape, count_text};
 
 /// One reading of one document. Repeated keys are refused: the kubelet takes the last one in silence.
 pub(super) struct Build<'a> {
@@ -20,6 +20,7 @@ pub(super) struct Build<'a> {
     shape: Option<&'a Shape>,
     /// How many values have been begun.
     begun: Cell<usize>,
+    text_bytes: Cell<usize>,
     /// Where something is wrong.
     wrong_at: Cell<Option<usize>>,
 }
@@ -30,6 +31,7 @@ impl<'a> Build<'a> {
             text,
             shape,
             begun: Cell::new(0),
+            text_bytes: Cell::new(0),
             wrong_at: Cell::new(None),
         }
     }
@@ -133,6 +135,8 @@ impl<'de> Visitor<'de> for &Build<'_> {
     }
 
     fn visit_borrowed_str<E: Error>(self, lent: &'de str) -> Result<Built, E> {
+        // The shape has only those counted that are no numbers.
+        count_text(&self.text_bytes, lent)?;
         let at = self.place(lent);
         let value = match at {
             Some(at) if self.shape.is_some() => self.resolve(lent, at)?,

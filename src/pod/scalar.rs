@@ -90,15 +90,20 @@ fn shortest(amount: f64) -> Value {
     }
 }
 
+/// Bytes before a scalar in which its tag is looked for. All that stands there would be looked at again for each of the
+/// scalars of a line, and for each alias of one; a megabyte of them held the agent up for minutes.
+const TAG_BYTES_MAX: usize = 256;
+
 /// The tag that stands before a scalar: `!!str` in `!!str yes`. The reader does not tell it where it means nothing to it.
 pub(super) fn tag_before(before: &str) -> Option<&str> {
-    let line = before.rsplit('\n').next()?;
-    let mut rest = line.strip_suffix(['"', '\'']).unwrap_or(line);
+    let from = before.len().saturating_sub(TAG_BYTES_MAX);
+    let near = (from..before.len()).find_map(|from| before.get(from..))?;
+    let mut rest = near.strip_suffix(['"', '\'']).unwrap_or(near);
     // An anchor may stand between.
     for _ in 0..2 {
         rest = rest.trim_end_matches([' ', '\t']);
         let from = rest
-            .rfind([' ', '\t', '[', '{', ','])
+            .rfind([' ', '\t', '\n', '[', '{', ','])
             .map_or(0, |at| at + 1);
         let word = rest.get(from..)?;
         if word.starts_with("!") {
@@ -191,6 +196,8 @@ mod tests {
             ("a: ", None),
             ("!!str a: ", None),
             ("# !!str\n", None),
+            ("!!str\n  ", None),
+            ("a: !!str &b\n  ", None),
             ("", None),
         ] {
             assert_eq!(tag_before(before), wanted, "{before:?}");

@@ -1,13 +1,18 @@
 //! The shape of a YAML document: which of its values are texts, lists and mappings, in the order in which they stand.
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::fmt;
 
 use serde::de::{DeserializeSeed, Deserializer, EnumAccess, Error, MapAccess, SeqAccess, Visitor};
 
+use super::MANIFEST_BYTES_MAX;
+
 /// More values than this in one manifest are refused: a bomb of aliases would fill the memory. The largest manifests
 /// that people write have some thousands.
 pub(super) const NODES_MAX: usize = 200_000;
+
+/// More bytes than this in the texts of one manifest are refused: aliases of one long text would fill the memory too.
+const TEXT_BYTES_MAX: usize = 4 * MANIFEST_BYTES_MAX;
 
 /// What a value is made of.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -24,17 +29,30 @@ pub(super) enum Kind {
 
 /// The kinds of all values of a document, each before those in it, keys included.
 #[derive(Debug, Default)]
-pub(super) struct Shape(RefCell<Vec<Kind>>);
+pub(super) struct Shape {
+    kinds: RefCell<Vec<Kind>>,
+    text_bytes: Cell<usize>,
+}
+
+/// Counts the bytes of one more text.
+pub(super) fn count_text<E: Error>(bytes: &Cell<usize>, text: &str) -> Result<(), E> {
+    bytes.set(bytes.get() + text.len());
+    if bytes.get() > TEXT_BYTES_MAX {
+        let said = format!("more than {TEXT_BYTES_MAX} bytes in all texts with their aliases");
+        return Err(E::custom(said));
+    }
+    Ok(())
+}
 
 impl Shape {
     /// The kind of the value with this number.
     pub(super) fn kind(&self, number: usize) -> Option<Kind> {
-        self.0.borrow().get(number).copied()
+        self.kinds.borrow().get(number).copied()
     }
 
     /// How many values there are.
     pub(super) fn len(&self) -> usize {
-        self.0.borrow().len()
+        self.kinds.borrow().len()
     }
 
     /// There is nothing in the document.
@@ -43,7 +61,7 @@ impl Shape {
     }
 
     fn note<E: Error>(&self, kind: Kind) -> Result<(), E> {
-        let mut kinds = self.0.borrow_mut();
+        let mut kinds = self.kinds.borrow_mut();
         if kinds.len() >= NODES_MAX {
             return Err(E::custom(format!("more than {NODES_MAX} values")));
         }
@@ -99,7 +117,8 @@ impl<'de> Visitor<'de> for &Shape {
         self.note(Kind::Scalar)
     }
 
-    fn visit_str<E: Error>(self, _: &str) -> Result<(), E> {
+    fn visit_str<E: Error>(self, text: &str) -> Result<(), E> {
+        count_text(&self.text_bytes, text)?;
         self.note(Kind::Scalar)
     }
 

@@ -8,7 +8,7 @@ use super::env::Environment;
 use super::env_file::EnvFiles;
 use super::sandbox::SHM_BYTES;
 use super::security::Context;
-use super::{cgroup, labels, pod_spec, qos, resources, security, volumes};
+use super::{cgroup, labels, place_of, pod_spec, qos, resources, security, volumes};
 use crate::docker::wire;
 use crate::pod::{Problem, ValidPod};
 use crate::state::{ContainerId, DockerFacts, Node};
@@ -68,12 +68,19 @@ pub fn container_body(input: &ContainerInput<'_>) -> Result<wire::CreateBody, Pr
     } = *input;
     let spec = pod_spec(pod)?;
     let context = Context::of(pod, container)?;
-    let env = Environment::of(input)?;
-    let words = |list: &Option<Vec<String>>| {
+    let mut env = Environment::of(input)?;
+    let place = place_of(pod, container);
+    let mut words = |list: &Option<Vec<String>>, name: &str| {
         // An empty list means the image's, like none; to Docker it would mean nothing at all.
-        let list = list.as_deref().filter(|list| !list.is_empty())?;
-        Some(list.iter().map(|word| env.expand(word)).collect())
+        let list = list.as_deref().filter(|list| !list.is_empty());
+        let place = format!("{place}.{name}");
+        let expand = |list: &[String]| list.iter().map(|word| env.expand(word, &place)).collect();
+        list.map(expand).transpose()
     };
+    let (entrypoint, cmd) = (
+        words(&container.command, "command")?,
+        words(&container.args, "args")?,
+    );
     let lifecycle = container.lifecycle.as_ref();
     let stop_signal = lifecycle.and_then(|lifecycle| lifecycle.stop_signal.clone());
     let made = labels::Made {
@@ -84,8 +91,8 @@ pub fn container_body(input: &ContainerInput<'_>) -> Result<wire::CreateBody, Pr
         image: input.image.id.to_owned(),
         user: context.user(input.image.user)?,
         env: env.lines(),
-        entrypoint: words(&container.command),
-        cmd: words(&container.args),
+        entrypoint,
+        cmd,
         working_dir: container.working_dir.clone().unwrap_or_default(),
         labels: labels::container_labels(pod, node, container, made)?,
         tty: container.tty == Some(true),

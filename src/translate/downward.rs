@@ -22,6 +22,10 @@ pub struct PlannedFile {
     pub mode: u32,
 }
 
+/// Bytes of all files of a volume. They are held in memory until they are written, and a few lines for each item of it
+/// may name the same large annotation; the API server takes no object of half that size.
+const BYTES_MAX: usize = 4 << 20;
+
 /// The bits of a file where the manifest has none.
 const MODE: i32 = 0o644;
 
@@ -60,6 +64,7 @@ fn add(
     place: &str,
     files: &mut Vec<PlannedFile>,
 ) -> Result<(), Problem> {
+    let mut bytes: usize = files.iter().map(|file| file.text.len()).sum();
     for (at, item) in items.iter().enumerate() {
         let place = format!("{place}.items[{at}]");
         let path = relative(&item.path)
@@ -75,6 +80,11 @@ fn add(
             }
             _ => return Err(Problem::new(place, "needs fieldRef or resourceFieldRef")),
         };
+        bytes += text.len();
+        if bytes > BYTES_MAX {
+            let text = format!("here the files of the volume come to more than {BYTES_MAX} bytes");
+            return Err(Problem::new(place, text));
+        }
         let mode = item.mode.or(default_mode).unwrap_or(MODE);
         files.retain(|file: &PlannedFile| file.path != path);
         files.push(PlannedFile {

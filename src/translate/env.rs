@@ -2,7 +2,7 @@
 //!
 //! There are no service variables (`FOO_SERVICE_HOST`): without a cluster there are no services.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use k8s_openapi::api::core::v1::{
     Container, EnvVar, EnvVarSource, ObjectFieldSelector, ResourceFieldSelector,
@@ -11,36 +11,69 @@ use k8s_openapi::api::core::v1::{
 use super::amount::{UNIT, milli};
 use super::container::ContainerInput;
 use super::env_file::from_file;
-use super::expand::expand;
+use super::expand::Room;
 use super::{place_of, pod_spec, resources};
 use crate::pod::{HUGEPAGES, Problem, ValidPod, container_of, div_ceil};
 use crate::state::DockerFacts;
 
-/// A word of a probe's command with its `$(VAR)` replaced: by the values that stand in the manifest, as they stand there.
-pub fn expand_static(container: &Container, word: &str) -> String {
-    expand(word, |name| {
-        let mut vars = container.env.iter().flatten().rev();
-        let found = vars.find(|var| var.name == name && var.value_from.is_none());
-        found.map(|var| var.value.as_deref().unwrap_or_default())
-    })
+/// The words of a probe's command with their `$(VAR)` replaced: by the values that stand in the manifest, as they stand
+/// there.
+///
+/// # Errors
+/// They come to more bytes than a program can be started with.
+pub fn expand_static(container: &Container, words: &[String]) -> Result<Vec<String>, Problem> {
+    let mut room = Room::default();
+    let expand = |word: &String| {
+        room.expand(word, "exec.command", |name| {
+            let mut vars = container.env.iter().flatten().rev();
+            let found = vars.find(|var| var.name == name && var.value_from.is_none());
+            found.map(|var| var.value.as_deref().unwrap_or_default())
+        })
+    };
+    words.iter().map(expand).collect()
 }
 
-/// The variables in the order in which they were first named.
-pub(super) struct Environment(Vec<(String, String)>);
+/// The variables of a container.
+#[derive(Default)]
+pub(super) struct Environment {
+    vars: Vars,
+    room: Room,
+}
+
+/// In the order in which they were first named.
+#[derive(Default)]
+struct Vars {
+    list: Vec<(String, String)>,
+    places: BTreeMap<String, usize>,
+}
+
+impl Vars {
+    fn get(&self, name: &str) -> Option<&str> {
+        let (_, value) = self.list.get(*self.places.get(name)?)?;
+        Some(value)
+    }
+
+    /// A name given twice keeps its first place and takes its last value.
+    fn set(&mut self, name: &str, value: String) {
+        let at = self.places.get(name).copied();
+        match at.and_then(|at| self.list.get_mut(at)) {
+            Some((_, old)) => *old = value,
+            None => {
+                self.places.insert(name.to_owned(), self.list.len());
+                self.list.push((name.to_owned(), value));
+            }
+        }
+    }
+}
 
 impl Environment {
-    /// Resolves and expands every entry. An entry sees those before it; a name given twice keeps its first place and
-    /// takes its last value.
+    /// Resolves and expands every entry. An entry sees those before it.
     pub(super) fn of(input: &ContainerInput<'_>) -> Result<Environment, Problem> {
-        let mut env = Environment(Vec::new());
+        let mut env = Environment::default();
         for (at, var) in input.container.env.iter().flatten().enumerate() {
             let place = format!("{}.env[{at}]", place_of(input.pod, input.container));
-            let Some(value) = env.value(input, var, &place)? else {
-                continue;
-            };
-            match env.0.iter_mut().find(|(name, _)| *name == var.name) {
-                Some((_, old)) => *old = value,
-                None => env.0.push((var.name.clone(), value)),
+            if let Some(value) = env.value(input, var, &place)? {
+                env.vars.set(&var.name, value);
             }
         }
         Ok(env)
@@ -48,25 +81,32 @@ impl Environment {
 
     /// The value of an entry; `None` where there is no such variable after all.
     fn value(
-        &self,
+        &mut self,
         input: &ContainerInput<'_>,
         var: &EnvVar,
         place: &str,
     ) -> Result<Option<String>, Problem> {
         let literal = var.value.as_deref().unwrap_or_default();
-        match &var.value_from {
-            Some(source) if literal.is_empty() => {
-                from_source(input, source, &format!("{place}.valueFrom"))
-            }
-            _ => Ok(Some(self.expand(literal))),
-        }
+        let Some(source) = var.value_from.as_ref().filter(|_| literal.is_empty()) else {
+            return self.expand(literal, &format!("{place}.value")).map(Some);
+        };
+        let place = format!("{place}.valueFrom");
+        let value = from_source(input, source, &place)?;
+        self.room
+            .take(value.as_ref().map_or(0, String::len), &place)?;
+        Ok(value)
     }
 
     /// A text with its `$(VAR)` replaced, and the names of those that are not known or empty.
-    pub(super) fn expand_all(&self, text: &str, missing: &mut BTreeSet<String>) -> String {
-        expand(text, |name| {
-            let found = self.0.iter().find(|(known, _)| known == name);
-            let value = found.map_or("", |(_, value)| value.as_str());
+    pub(super) fn expand_all(
+        &mut self,
+        text: &str,
+        place: &str,
+        missing: &mut BTreeSet<String>,
+    ) -> Result<String, Problem> {
+        let vars = &self.vars;
+        self.room.expand(text, place, |name| {
+            let value = vars.get(name).unwrap_or_default();
             if value.is_empty() {
                 missing.insert(name.to_owned());
             }
@@ -75,17 +115,15 @@ impl Environment {
     }
 
     /// A text with its `$(VAR)` replaced.
-    pub(super) fn expand(&self, text: &str) -> String {
-        expand(text, |name| {
-            let found = self.0.iter().find(|(known, _)| known == name);
-            found.map(|(_, value)| value.as_str())
-        })
+    pub(super) fn expand(&mut self, text: &str, place: &str) -> Result<String, Problem> {
+        let vars = &self.vars;
+        self.room.expand(text, place, |name| vars.get(name))
     }
 
     /// As Docker wants it.
     pub(super) fn lines(&self) -> Vec<String> {
         let line = |(name, value): &(String, String)| format!("{name}={value}");
-        self.0.iter().map(line).collect()
+        self.vars.list.iter().map(line).collect()
     }
 }
 
@@ -125,7 +163,7 @@ fn from_field(
         let key = field.field_path.strip_prefix(map)?;
         key.strip_prefix("['")?.strip_suffix("']")
     };
-    let entry = |map: &Option<std::collections::BTreeMap<String, String>>, key: &str| {
+    let entry = |map: &Option<BTreeMap<String, String>>, key: &str| {
         let value = map.as_ref().and_then(|map| map.get(key));
         value.cloned().unwrap_or_default()
     };

@@ -32,7 +32,7 @@ pub fn sub_path_plans(input: &ContainerInput<'_>) -> Result<Vec<SubPathPlan>, Pr
     let mounts = || input.container.volume_mounts.iter().flatten();
     // Most containers need no variables here.
     let expressions = || mounts().filter_map(|mount| mount.sub_path_expr.as_deref());
-    let env = match expressions().any(|expression| !expression.is_empty()) {
+    let mut env = match expressions().any(|expression| !expression.is_empty()) {
         true => Some(Environment::of(input)?),
         false => None,
     };
@@ -42,7 +42,7 @@ pub fn sub_path_plans(input: &ContainerInput<'_>) -> Result<Vec<SubPathPlan>, Pr
             place_of(input.pod, input.container)
         );
         let expression = mount.sub_path_expr.as_deref().unwrap_or_default();
-        let path = match &env {
+        let path = match &mut env {
             Some(env) if !expression.is_empty() => {
                 expanded(env, expression, &format!("{place}.subPathExpr"))?
             }
@@ -77,9 +77,9 @@ pub(super) fn target(input: &ContainerInput<'_>, mount: &VolumeMount, at: usize)
 /// Unlike in commands a variable without a value is a fault: the path would be another one.
 ///
 /// Source: kubelet 1.36 `pkg/kubelet/container/helpers.go` ExpandContainerVolumeMounts.
-fn expanded(env: &Environment, expression: &str, place: &str) -> Result<String, Problem> {
+fn expanded(env: &mut Environment, expression: &str, place: &str) -> Result<String, Problem> {
     let mut missing = BTreeSet::new();
-    let path = env.expand_all(expression, &mut missing);
+    let path = env.expand_all(expression, place, &mut missing)?;
     if missing.is_empty() {
         return Ok(path);
     }

@@ -13,6 +13,7 @@
 mod support;
 
 mod apiserver;
+mod bounds;
 mod captures;
 mod check;
 mod cli;
