@@ -6,6 +6,7 @@ use std::process::{Child, Command, Stdio};
 use std::thread;
 use std::time::{Duration, Instant};
 
+use crate::health::{free_port, get};
 use crate::support::agent::{Agent, eventually};
 use crate::support::image;
 
@@ -55,13 +56,19 @@ impl Dockerd {
         }
     }
 
+    fn signal(&self, signal: &str) {
+        if let Some(child) = &self.child {
+            let _ = Command::new("kill")
+                .args([format!("-{signal}"), child.id().to_string()])
+                .status();
+        }
+    }
+
     fn end(&mut self, signal: &str) {
+        self.signal(signal);
         let Some(mut child) = self.child.take() else {
             return;
         };
-        let _ = Command::new("kill")
-            .args([format!("-{signal}"), child.id().to_string()])
-            .status();
         let begin = Instant::now();
         while child.try_wait().unwrap().is_none() {
             if begin.elapsed() > LONG {
@@ -99,6 +106,7 @@ impl Drop for Dockerd {
         if self.child.is_none() {
             return;
         }
+        self.signal("CONT");
         let ids = self.docker(&["ps", "-aq"]);
         for id in String::from_utf8_lossy(&ids.stdout).lines() {
             self.docker(&["rm", "-f", id]);
@@ -120,10 +128,11 @@ spec:
     command: [sh, -c, 'trap \"exit 0\" TERM; while :; do sleep 1 & wait; done']
 ";
 
-/// Ends dockerd by `signal`, starts it again, and gives what ran before and after.
-fn survives(signal: &str) -> (String, String) {
+/// An agent on a dockerd of its own, and a pod that runs there.
+fn running(test: &str, args: &[String]) -> (Agent, Dockerd) {
     image::busybox();
-    let mut agent = Agent::new(&format!("dockerd_{signal}"));
+    let mut agent = Agent::new(test);
+    agent.args.extend_from_slice(args);
     let mut dockerd = Dockerd::new(&agent.base.join("dockerd"));
     dockerd.start();
     let tar = agent.base.join("image.tar");
@@ -143,6 +152,12 @@ fn survives(signal: &str) -> (String, String) {
     eventually(&agent, "the pod runs", LONG, || {
         dockerd.running().len() == 1
     });
+    (agent, dockerd)
+}
+
+/// Ends dockerd by `signal`, starts it again, and gives what ran before and after.
+fn survives(signal: &str) -> (String, String) {
+    let (mut agent, mut dockerd) = running(&format!("dockerd_{signal}"), &[]);
     let before = dockerd.running().remove(0);
 
     dockerd.end(signal);
@@ -185,4 +200,30 @@ fn a_dockerd_that_is_restarted() {
 #[ignore = "needs dockerd"]
 fn a_dockerd_that_is_killed() {
     survives("KILL");
+}
+
+#[test]
+#[ignore = "needs dockerd"]
+fn a_dockerd_that_is_stuck_turns_healthz_red_and_green_again() {
+    let port = free_port();
+    // A long interval must not make it blind.
+    let args = [
+        "--file-check-frequency=10m".to_owned(),
+        format!("--healthz-port={port}"),
+    ];
+    let (agent, dockerd) = running("dockerd_stuck", &args);
+    let before = dockerd.running();
+    let turns = |what: &str, sign: &str| {
+        let begin = Instant::now();
+        eventually(&agent, what, Duration::from_secs(30), || {
+            get(port, "/healthz").contains(sign)
+        });
+        println!("{what} after {:?}", begin.elapsed());
+    };
+    turns("green", " 200 ");
+    dockerd.signal("STOP");
+    turns("red", " 500 ");
+    dockerd.signal("CONT");
+    turns("green again", " 200 ");
+    assert_eq!(dockerd.running(), before, "nothing was restarted");
 }

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use crate::support::agent::{Agent, eventually, sleeper};
 use crate::support::proxy::Proxy;
 
-fn get(port: u16, path: &str) -> String {
+pub(crate) fn get(port: u16, path: &str) -> String {
     let Ok(mut stream) = TcpStream::connect(("127.0.0.1", port)) else {
         return String::new();
     };
@@ -18,17 +18,18 @@ fn get(port: u16, path: &str) -> String {
     text
 }
 
+pub(crate) fn free_port() -> u16 {
+    let socket = TcpListener::bind("127.0.0.1:0").unwrap();
+    socket.local_addr().unwrap().port()
+}
+
 #[test]
 #[ignore = "needs dockerd"]
 fn healthz_is_red_while_dockerd_hangs_and_green_again() {
     let mut agent = Agent::new("health");
     let socket = agent.base.join("docker.sock");
     let proxy = Proxy::listen(&socket);
-    let port = TcpListener::bind("127.0.0.1:0")
-        .unwrap()
-        .local_addr()
-        .unwrap()
-        .port();
+    let port = free_port();
     agent.args.push(format!(
         "--container-runtime-endpoint=unix://{}",
         socket.display()
