@@ -10,12 +10,13 @@ mod extra;
 use std::collections::BTreeMap;
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::path::{Path, PathBuf};
+use std::rc::Rc;
 
 use k8s_openapi::api::core::v1::{ContainerStatus, Pod, PodSpec, PodStatus};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::{ObjectMeta, Time};
 use serde::{Deserialize, Serialize};
 
-use crate::pod::{PodKey, PodUid};
+use crate::pod::{PodKey, PodUid, ValidPod};
 use crate::state::{
     ArchiveStatus, Before, ContainerId, Desired, Held, JobKey, Memory, Node, Observed, ObservedPod,
     Refusal, Source, Stranger,
@@ -175,11 +176,29 @@ pub struct Publisher {
 }
 
 /// What was told of a pod.
-#[derive(Clone, Debug)]
+#[derive(Debug)]
 struct Told {
     status: PodStatus,
-    spec: Option<PodSpec>,
+    spec: ToldSpec,
     deleted: Option<Time>,
+}
+
+/// The spec that was told.
+#[derive(Clone, Debug)]
+enum ToldSpec {
+    /// Of a manifest, which may be gone since.
+    Of(Rc<ValidPod>),
+    /// Of what an earlier agent had published.
+    Read(Option<Rc<PodSpec>>),
+}
+
+impl ToldSpec {
+    fn get(&self) -> Option<&PodSpec> {
+        match self {
+            ToldSpec::Of(pod) => pod.pod.spec.as_ref(),
+            ToldSpec::Read(spec) => spec.as_deref(),
+        }
+    }
 }
 
 impl Publisher {
@@ -191,7 +210,7 @@ impl Publisher {
         let told = items.into_iter().filter_map(|pod| {
             let told = Told {
                 status: pod.status?,
-                spec: pod.spec,
+                spec: ToldSpec::Read(pod.spec.map(Rc::new)),
                 deleted: pod.metadata.deletion_timestamp,
             };
             Some((PodUid(pod.metadata.uid?), told))
@@ -229,26 +248,38 @@ impl Publisher {
     /// The file could not be written: the old one stays, the next call tries again.
     pub fn publish(&mut self, world: &World<'_>, now: Now) -> Result<()> {
         self.is_seen |= !world.observed.docker.version.is_empty();
-        let mut items = Vec::new();
+        let mut text = HEAD.to_vec();
+        let mut shown = Vec::new();
         let mut extras = BTreeMap::new();
         let mut told = BTreeMap::new();
         for (key, uid) in keys(world) {
             let (pod, extra) = self.pod(world, (&key, &uid), now);
-            if let Some(status) = &pod.status {
-                let entry = Told {
-                    status: status.clone(),
-                    spec: pod.spec.clone(),
-                    deleted: pod.metadata.deletion_timestamp.clone(),
-                };
-                told.insert(uid, entry);
+            if text.len() > HEAD.len() {
+                text.push(b',');
             }
-            items.push(pod);
+            serde_json::to_writer(&mut text, &pod).map_err(garbled)?;
+            if world.api.is_some() {
+                shown.push(pod.clone());
+            }
             extras.insert(key.to_string(), extra);
+            let wanted = world.desired.pods.get(&key);
+            let before = || self.told.get(&uid).map(|before| before.spec.clone());
+            let entry = Told {
+                status: pod.status.unwrap_or_default(),
+                spec: match wanted {
+                    Some(wanted) => ToldSpec::Of(Rc::clone(&wanted.pod)),
+                    None => before().unwrap_or(ToldSpec::Read(None)),
+                },
+                deleted: pod.metadata.deletion_timestamp,
+            };
+            told.insert(uid, entry);
         }
         if self.is_seen {
             self.told = told;
         }
-        self.write(world, items, extras, now)
+        let of_pods = hash_of(&text);
+        self.keep_shown(world, of_pods, shown);
+        self.write(text, extra(world, extras), now)
     }
 
     /// One pod, with what a PodList has no place for.
@@ -290,7 +321,7 @@ impl Publisher {
                         deletion_timestamp: goes.then(|| deleted.unwrap_or_else(now)),
                         ..ObjectMeta::default()
                     },
-                    spec: before.and_then(|before| before.spec.clone()),
+                    spec: before.and_then(|before| before.spec.get().cloned()),
                     status,
                 }
             }
@@ -316,76 +347,83 @@ impl Publisher {
         self.shown.1.iter().find(|pod| key.is_of(pod))
     }
 
-    fn keep_shown(&mut self, world: &World<'_>, items: Vec<Pod>) {
+    fn keep_shown(&mut self, world: &World<'_>, of_pods: u64, shown: Vec<Pod>) {
         if world.api.is_none() {
             return;
         }
         let mut hash = DefaultHasher::new();
-        serde_json::to_vec(&items)
-            .unwrap_or_default()
-            .hash(&mut hash);
+        of_pods.hash(&mut hash);
         // An older version that has gone changes no pod, and yet what may be shown.
         for pod in world.observed.pods.values() {
             (&pod.key, &pod.uid).hash(&mut hash);
         }
         world.desired.doubtful.hash(&mut hash);
-        self.shown = (hash.finish() | 1, items);
+        self.shown = (hash.finish() | 1, shown);
     }
 
-    fn write(
-        &mut self,
-        world: &World<'_>,
-        items: Vec<Pod>,
-        pods: BTreeMap<String, PodExtra>,
-        now: Now,
-    ) -> Result<()> {
-        let stranger = |stranger: &Stranger| StrangerExtra {
-            name: stranger.name.clone(),
-            why: stranger.why.clone(),
-        };
-        let mut file = Published {
-            api_version: "v1".to_owned(),
-            kind: "PodList".to_owned(),
-            items,
-            staticlet: Extra {
-                version: env!("CARGO_PKG_VERSION").to_owned(),
-                pid: std::process::id(),
-                written: String::new(),
-                node: world.node.name.clone(),
-                root_dir: world.node.root_dir.clone(),
-                docker_socket: world.node.docker_socket.clone(),
-                pod_logs_dir: world.node.pod_logs_dir.clone(),
-                complete: world.desired.complete,
-                refusals: world.desired.refusals.clone(),
-                docker: DockerExtra {
-                    version: world.observed.docker.version.clone(),
-                    error: world.docker_error.map(str::to_owned),
-                    disk: world.disk_short.map(str::to_owned),
-                },
-                archives: world.archives.clone(),
-                api_error: world.api.and_then(|api| api.error).map(str::to_owned),
-                pods,
-                strangers: world.observed.strangers.iter().map(stranger).collect(),
-            },
-        };
-        let garbled = |error| Error::new("print the published state", Kind::Garbled, error);
-        let mut hash = DefaultHasher::new();
-        serde_json::to_vec(&file).map_err(garbled)?.hash(&mut hash);
-        let hash = hash.finish();
+    /// Ends the text that begins with the pods, and writes it where it is not what is there. A list of all pods is never
+    /// made: with hundreds it is some megabytes.
+    fn write(&mut self, mut text: Vec<u8>, mut extra: Extra, now: Now) -> Result<()> {
+        text.extend_from_slice(BEFORE_EXTRA);
+        let pods = text.len();
+        serde_json::to_writer(&mut text, &extra).map_err(garbled)?;
+        let hash = hash_of(&text);
         if self.on_disk == Some(hash) && self.path.exists() {
             return Ok(());
         }
-        file.staticlet.written = now.wall.to_string();
-        let mut text = serde_json::to_vec(&file).map_err(garbled)?;
-        text.push(b'\n');
+        text.truncate(pods);
+        extra.written = now.wall.to_string();
+        serde_json::to_writer(&mut text, &extra).map_err(garbled)?;
+        text.extend_from_slice(b"}\n");
         if let Some(dir) = self.path.parent() {
             files::make_dir(dir, 0o755)?;
         }
         // What is lost with the power is written anew after the boot.
         files::replace(&self.path, &text, 0o600, Durable::No)?;
         self.on_disk = Some(hash);
-        self.keep_shown(world, file.items);
         Ok(())
+    }
+}
+
+/// How the file begins, up to the first pod, and what stands between the last pod and the rest: the form of [`Published`].
+const HEAD: &[u8] = br#"{"apiVersion":"v1","kind":"PodList","items":["#;
+const BEFORE_EXTRA: &[u8] = br#"],"staticlet":"#;
+
+fn garbled(error: serde_json::Error) -> Error {
+    Error::new("print the published state", Kind::Garbled, error)
+}
+
+fn hash_of(text: &[u8]) -> u64 {
+    let mut hash = DefaultHasher::new();
+    text.hash(&mut hash);
+    hash.finish()
+}
+
+/// What a PodList has no place for, without the time.
+fn extra(world: &World<'_>, pods: BTreeMap<String, PodExtra>) -> Extra {
+    let stranger = |stranger: &Stranger| StrangerExtra {
+        name: stranger.name.clone(),
+        why: stranger.why.clone(),
+    };
+    Extra {
+        version: env!("CARGO_PKG_VERSION").to_owned(),
+        pid: std::process::id(),
+        written: String::new(),
+        node: world.node.name.clone(),
+        root_dir: world.node.root_dir.clone(),
+        docker_socket: world.node.docker_socket.clone(),
+        pod_logs_dir: world.node.pod_logs_dir.clone(),
+        complete: world.desired.complete,
+        refusals: world.desired.refusals.clone(),
+        docker: DockerExtra {
+            version: world.observed.docker.version.clone(),
+            error: world.docker_error.map(str::to_owned),
+            disk: world.disk_short.map(str::to_owned),
+        },
+        archives: world.archives.clone(),
+        api_error: world.api.and_then(|api| api.error).map(str::to_owned),
+        pods,
+        strangers: world.observed.strangers.iter().map(stranger).collect(),
     }
 }
 

@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 use crate::pod::{ContainerName, PodKey};
 use crate::publish::Occurrence;
 use crate::status::mirror::hash_of;
-use crate::sys::{Mono, Now};
+use crate::sys::{Mono, Now, Wall};
 
 /// As the kubelet's spam filter: so many at once of one pod, then one in a while.
 const BURST: u32 = 25;
@@ -28,10 +28,15 @@ const OF_POD_MAX: usize = 32;
 /// Those of one pod that are published: the newest.
 const SHOWN_MAX: usize = 12;
 
-/// What happened, and how often.
+/// What happened, and how often. Not the object that the API server is told: hundreds of those are a megabyte.
 #[derive(Clone, Debug)]
 struct Record {
-    event: Value,
+    name: String,
+    /// Of the pod that it is about.
+    uid: Option<String>,
+    kind: &'static str,
+    first: Wall,
+    last: Wall,
     count: u64,
     /// Orders them, whatever the clock does.
     serial: u64,
@@ -85,12 +90,11 @@ impl Recorder {
             if of_pod.len() == SHOWN_MAX {
                 continue;
             }
-            let text = |name: &str| record.event[name].as_str().unwrap_or_default().to_owned();
             let container = field.split_once('{').map(|(_, name)| name);
             of_pod.push(Occurrence {
-                last: text("lastTimestamp"),
+                last: record.last.to_string(),
                 count: record.count,
-                kind: text("type"),
+                kind: record.kind.to_owned(),
                 reason: reason.clone(),
                 container: container.map(|name| name.trim_end_matches('}').to_owned()),
                 message: message.clone(),
@@ -113,8 +117,25 @@ impl Recorder {
         let taken = self.waiting.drain(..count);
         self.taken = taken.filter(|key| self.records.contains_key(key)).collect();
         self.told = 0;
-        let records = self.taken.iter().filter_map(|key| self.records.get(key));
-        records.map(|record| record.event.clone()).collect()
+        let event = |key| Some(self.event(key, self.records.get(key)?));
+        self.taken.iter().filter_map(event).collect()
+    }
+
+    /// As the API server is told.
+    fn event(&self, (pod, reason, field, message): &Key, record: &Record) -> Value {
+        json!({
+            "apiVersion": "v1", "kind": "Event",
+            "metadata": {"name": record.name, "namespace": pod.namespace},
+            "involvedObject": {
+                "apiVersion": "v1", "kind": "Pod", "namespace": pod.namespace, "name": pod.name, "uid": record.uid,
+                "fieldPath": Some(field).filter(|field| !field.is_empty()),
+            },
+            "type": record.kind, "reason": reason, "message": message,
+            "source": {"component": "kubelet", "host": self.node},
+            "reportingComponent": "kubelet", "reportingInstance": self.node,
+            "firstTimestamp": record.first.to_string(), "lastTimestamp": record.last.to_string(),
+            "count": record.count,
+        })
     }
 
     /// So many of those that were taken have been told.
@@ -147,38 +168,29 @@ impl Recorder {
         let key: Key = (
             happened.key.clone(),
             happened.reason.to_owned(),
-            field.clone().unwrap_or_default(),
-            message.clone(),
+            field.unwrap_or_default(),
+            message,
         );
         if !self.records.contains_key(&key) {
             self.make_room(&key.0);
         }
         self.serial += 1;
-        let stamp = now.wall.to_string();
         let name = || {
             let serial = format!("{:x}{:x}", now.wall.0, self.serial % 4096);
             format!("{}.{serial}", happened.key.name)
         };
         let record = self.records.entry(key.clone()).or_insert_with(|| Record {
-            event: json!({
-                "apiVersion": "v1", "kind": "Event",
-                "metadata": {"name": name(), "namespace": happened.key.namespace},
-                "involvedObject": {
-                    "apiVersion": "v1", "kind": "Pod", "namespace": happened.key.namespace,
-                    "name": happened.key.name, "uid": hash_of(pod).or(pod.metadata.uid.as_deref()), "fieldPath": field,
-                },
-                "type": happened.kind, "reason": happened.reason, "message": message,
-                "source": {"component": "kubelet", "host": self.node},
-                "reportingComponent": "kubelet", "reportingInstance": self.node,
-                "firstTimestamp": stamp,
-            }),
+            name: name(),
+            uid: hash_of(pod).map_or_else(|| pod.metadata.uid.clone(), |uid| Some(uid.to_owned())),
+            kind: happened.kind,
+            first: now.wall,
+            last: now.wall,
             count: 0,
             serial: 0,
         });
         record.serial = self.serial;
         record.count += 1;
-        record.event["count"] = json!(record.count);
-        record.event["lastTimestamp"] = json!(stamp);
+        record.last = now.wall;
         // As in the kubelet, what is not told is counted all the same.
         if !self.tells || !self.may(&key.0, now.mono) {
             return;
