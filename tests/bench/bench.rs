@@ -1,7 +1,9 @@
 //! What the agent costs, beside what Docker alone costs for the same containers, in one run of some minutes.
 //!
 //! `BENCH_IDLE_SECONDS` (60) and `BENCH_PODS` (20; 100 takes long) change what is measured. Numbers are printed with
-//! their bars; one that is missed is no failure, since a busy machine misses them too.
+//! their bars; one that is missed is no failure, since a busy machine misses them too. A word chooses another bench:
+//! `probes` (whether a hundred probed pods keep their period), `scale` (from one pod to two hundred) and `think` (the
+//! instructions of a decision).
 
 #![allow(
     clippy::unwrap_used,
@@ -13,10 +15,16 @@
 
 mod events;
 mod floor;
+mod probes;
 mod rounds;
+mod scale;
 mod site;
 mod table;
+mod think;
 mod usage;
+#[allow(dead_code)]
+#[path = "../support/world.rs"]
+mod world;
 
 use std::process::{Command, ExitCode, Stdio};
 use std::time::{Duration, Instant};
@@ -37,8 +45,30 @@ const RESIDENT_MB_MAX: f64 = 6.0;
 const IDLE_PERCENT_MAX: f64 = 0.3;
 
 fn main() -> ExitCode {
-    // cargo passes `--bench`; a filter means nothing here.
-    match run() {
+    // cargo passes `--bench` besides.
+    let words: Vec<String> = std::env::args()
+        .skip(1)
+        .filter(|word| word != "--bench")
+        .collect();
+    let words: Vec<&str> = words.iter().map(String::as_str).collect();
+    let done = match words[..] {
+        [] => on_a_site(measure),
+        ["probes"] => on_a_site(|site, events, agent, _| {
+            rounds::warm_up(site, events)?;
+            probes::run(site, agent)
+        }),
+        ["scale"] => on_a_site(|site, events, agent, _| {
+            rounds::warm_up(site, events)?;
+            scale::run(site, events, agent)
+        }),
+        ["think"] => think::run(),
+        ["decide", pods, rounds] => match (pods.parse(), rounds.parse()) {
+            (Ok(pods), Ok(rounds)) => think::decide_often(pods, rounds),
+            _ => Err("decide wants two numbers".into()),
+        },
+        _ => Err("the words are: nothing, probes, scale, think".into()),
+    };
+    match done {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             eprintln!("bench: {error}");
@@ -47,7 +77,10 @@ fn main() -> ExitCode {
     }
 }
 
-fn run() -> Result<(), String> {
+/// Measures with an agent of its own, whose log is shown where that goes wrong.
+fn on_a_site(
+    measure: impl FnOnce(&mut Site, &Events, u32, f64) -> Result<(), String>,
+) -> Result<(), String> {
     let began = Instant::now();
     println!("load before: {}", load());
     let events = Events::follow("/var/run/docker.sock");

@@ -57,14 +57,15 @@ impl Events {
     /// Waits for `count` events `action` of containers whose names `of` likes; the time of the last of them.
     ///
     /// # Errors
-    /// A minute without them.
+    /// A minute without them, and a second more for each.
     pub fn wait(
         &self,
         action: &str,
         count: usize,
         of: impl Fn(&str) -> bool,
     ) -> Result<Instant, String> {
-        let until = Instant::now() + Duration::from_secs(60);
+        let wait = Duration::from_secs(60 + count as u64);
+        let until = Instant::now() + wait;
         let mut seen = self.seen.0.lock().unwrap();
         loop {
             let mut hits = seen
@@ -77,7 +78,7 @@ impl Events {
             if left.is_zero() {
                 let there = seen.iter().filter(|one| one.action == action).count();
                 return Err(format!(
-                    "no {count} events {action} within 60 s, {there} of any container"
+                    "no {count} events {action} within {wait:?}, {there} of any container"
                 ));
             }
             seen = self.seen.1.wait_timeout(seen, left).unwrap().0;

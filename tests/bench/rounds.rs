@@ -78,9 +78,7 @@ fn is_of(name: &str, container: &str, node: &str) -> bool {
 
 impl Bench<'_> {
     fn started(&self, count: usize) -> Result<Instant, String> {
-        let node = &self.site.name;
-        self.events
-            .wait("start", count, |name| is_of(name, "app", node))
+        started(self.events, self.site, count)
     }
 
     /// One pod by the floor: up, stopped, gone.
@@ -115,7 +113,7 @@ impl Bench<'_> {
         times.resident_mb = resident_mb();
 
         events.clear();
-        let began = self.kill_app()?;
+        let began = kill_app(site, "one")?;
         times.again.push(self.started(1)? - began);
         std::thread::sleep(QUIET);
 
@@ -135,18 +133,6 @@ impl Bench<'_> {
             .push(events.wait("destroy", left, of_node)? - began);
         std::thread::sleep(QUIET);
         Ok(())
-    }
-
-    fn kill_app(&self) -> Result<Instant, String> {
-        let docker = Docker::new(self.site.socket(), None);
-        let list = docker.list().map_err(text)?;
-        let is_app = |name: &String| is_of(name.trim_start_matches('/'), "app", &self.site.name);
-        let runs = list.iter().filter(|one| one.state == "running");
-        let app = runs.into_iter().find(|one| one.names.iter().any(is_app));
-        let app = app.ok_or("the container to kill does not run")?;
-        let began = Instant::now();
-        docker.kill(&app.id, "SIGKILL").map_err(text)?;
-        Ok(began)
     }
 
     /// Many pods: every number of workers once, the best two again, the agent in between. The agent's last pods stay.
@@ -220,4 +206,23 @@ impl Bench<'_> {
 /// The agent's containers.
 fn agent_ids(site: &Site) -> Vec<String> {
     of_node(site.socket(), &site.name)
+}
+
+/// Kills the container of one of the agent's pods; when. A second kill of the same pod is held back by the agent.
+pub fn kill_app(site: &Site, pod: &str) -> Result<Instant, String> {
+    let docker = Docker::new(site.socket(), None);
+    let list = docker.list().map_err(text)?;
+    let begin = format!("/k8s_app_{pod}-{}_", site.name);
+    let is_app = |name: &String| name.starts_with(&begin);
+    let mut runs = list.iter().filter(|one| one.state == "running");
+    let app = runs.find(|one| one.names.iter().any(is_app));
+    let app = app.ok_or("the container to kill does not run")?;
+    let began = Instant::now();
+    docker.kill(&app.id, "SIGKILL").map_err(text)?;
+    Ok(began)
+}
+
+/// When so many containers of the agent's pods have started since the events were cleared.
+pub fn started(events: &Events, site: &Site, count: usize) -> Result<Instant, String> {
+    events.wait("start", count, |name| is_of(name, "app", &site.name))
 }

@@ -95,12 +95,18 @@ impl Site {
 
     /// Writes manifests beside the directory and then renames them into it; when the first rename was made.
     pub fn put(&self, pods: &[String], version: u32) -> Result<Instant, String> {
+        let with_text = |pod: &String| (pod.clone(), self.manifest(pod, version));
+        self.put_texts(&pods.iter().map(with_text).collect::<Vec<_>>())
+    }
+
+    /// The same with names and texts of one's own.
+    pub fn put_texts(&self, manifests: &[(String, String)]) -> Result<Instant, String> {
         let staged = self.path("staged");
-        for pod in pods {
-            std::fs::write(staged.join(pod), self.manifest(pod, version)).map_err(text)?;
+        for (pod, text_of) in manifests {
+            std::fs::write(staged.join(pod), text_of).map_err(text)?;
         }
         let began = Instant::now();
-        for pod in pods {
+        for (pod, _) in manifests {
             std::fs::rename(staged.join(pod), self.file(pod)).map_err(text)?;
         }
         Ok(began)

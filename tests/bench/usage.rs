@@ -7,6 +7,12 @@ pub fn memory_kib(pid: u32, field: &str) -> u64 {
     status(pid, field).parse().unwrap_or(0)
 }
 
+/// KiB of memory in which a page that several processes share counts for each with its part.
+pub fn shared_kib(pid: u32) -> u64 {
+    let text = std::fs::read_to_string(format!("/proc/{pid}/smaps_rollup")).unwrap_or_default();
+    number_of(&text, "Pss").parse().unwrap_or(0)
+}
+
 /// How many threads the process has.
 pub fn threads(pid: u32) -> u64 {
     status(pid, "Threads").parse().unwrap_or(0)
@@ -14,6 +20,10 @@ pub fn threads(pid: u32) -> u64 {
 
 fn status(pid: u32, field: &str) -> String {
     let text = std::fs::read_to_string(format!("/proc/{pid}/status")).unwrap_or_default();
+    number_of(&text, field)
+}
+
+fn number_of(text: &str, field: &str) -> String {
     let line = text
         .lines()
         .find_map(|line| line.strip_prefix(field)?.strip_prefix(':'));
