@@ -1,120 +1,13 @@
-//! A dockerd that is really restarted: one of the test's own, with its own data, socket and containerd.
+//! A dockerd that is really restarted, or stuck.
 
 use std::fs;
-use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
-use std::thread;
 use std::time::{Duration, Instant};
 
 use crate::health::{free_port, get};
 use crate::support::agent::{Agent, eventually};
-use crate::support::image;
+use crate::support::dockerd::Dockerd;
 
 const LONG: Duration = Duration::from_secs(90);
-
-/// A dockerd, and where it keeps everything. Its network and its mounts are its own.
-struct Dockerd {
-    base: PathBuf,
-    child: Option<Child>,
-}
-
-impl Dockerd {
-    fn new(base: &Path) -> Dockerd {
-        fs::create_dir_all(base).unwrap();
-        fs::write(base.join("config.json"), "{}").unwrap();
-        Dockerd {
-            base: base.into(),
-            child: None,
-        }
-    }
-
-    fn start(&mut self) {
-        let at = |name: &str| self.base.join(name).display().to_string();
-        let log = fs::OpenOptions::new()
-            .create(true)
-            .append(true)
-            .open(self.base.join("log"))
-            .unwrap();
-        // Even without a bridge of its own, a starting dockerd takes docker0 away: it gets a network namespace.
-        let child = Command::new("unshare")
-            .args(["--net", "--mount", "dockerd"])
-            .args(["--config-file", &at("config.json")])
-            .args(["--data-root", &at("data"), "--exec-root", &at("exec")])
-            .args(["--pidfile", &at("pid"), "--bridge=none", "--iptables=false"])
-            .arg(format!("--host=unix://{}", at("docker.sock")))
-            .stdin(Stdio::null())
-            .stdout(log.try_clone().unwrap())
-            .stderr(log)
-            .spawn()
-            .expect("the unshare command");
-        self.child = Some(child);
-        let begin = Instant::now();
-        while !self.docker(&["version"]).status.success() {
-            let said = fs::read_to_string(self.base.join("log")).unwrap_or_default();
-            assert!(begin.elapsed() < LONG, "dockerd does not come up\n{said}");
-            thread::sleep(Duration::from_millis(200));
-        }
-    }
-
-    fn signal(&self, signal: &str) {
-        if let Some(child) = &self.child {
-            let _ = Command::new("kill")
-                .args([format!("-{signal}"), child.id().to_string()])
-                .status();
-        }
-    }
-
-    fn end(&mut self, signal: &str) {
-        self.signal(signal);
-        let Some(mut child) = self.child.take() else {
-            return;
-        };
-        let begin = Instant::now();
-        while child.try_wait().unwrap().is_none() {
-            if begin.elapsed() > LONG {
-                let _ = child.kill();
-            }
-            thread::sleep(Duration::from_millis(50));
-        }
-        // A containerd that died with a killed dockerd stays a zombie where PID 1 reaps nobody, and the next dockerd
-        // takes it for alive.
-        let _ = fs::remove_file(self.base.join("exec/containerd/containerd.pid"));
-    }
-
-    fn docker(&self, args: &[&str]) -> std::process::Output {
-        Command::new("docker")
-            .arg(format!("--host=unix://{}/docker.sock", self.base.display()))
-            .args(args)
-            .output()
-            .expect("the docker command")
-    }
-
-    /// The running containers, names and ids, that are no sandbox.
-    fn running(&self) -> Vec<String> {
-        let out = self.docker(&["ps", "--no-trunc", "--format", "{{.Names}} {{.ID}}"]);
-        let lines = String::from_utf8_lossy(&out.stdout).into_owned();
-        lines
-            .lines()
-            .filter(|line| !line.starts_with("k8s_POD_"))
-            .map(str::to_owned)
-            .collect()
-    }
-}
-
-impl Drop for Dockerd {
-    fn drop(&mut self) {
-        if self.child.is_none() {
-            return;
-        }
-        self.signal("CONT");
-        let ids = self.docker(&["ps", "-aq"]);
-        for id in String::from_utf8_lossy(&ids.stdout).lines() {
-            self.docker(&["rm", "-f", id]);
-        }
-        self.end("TERM");
-        let _ = fs::remove_dir_all(&self.base);
-    }
-}
 
 const POD: &str = "apiVersion: v1
 kind: Pod
@@ -130,23 +23,12 @@ spec:
 
 /// An agent on a dockerd of its own, and a pod that runs there.
 fn running(test: &str, args: &[String]) -> (Agent, Dockerd) {
-    image::busybox();
     let mut agent = Agent::new(test);
     agent.args.extend_from_slice(args);
     let mut dockerd = Dockerd::new(&agent.base.join("dockerd"));
     dockerd.start();
-    let tar = agent.base.join("image.tar");
-    let saved = Command::new("docker")
-        .args(["save", "busybox:1", "-o"])
-        .arg(&tar)
-        .status();
-    assert!(saved.unwrap().success());
-    let loaded = dockerd.docker(&["load", "-i", &tar.display().to_string()]);
-    assert!(loaded.status.success(), "{loaded:?}");
-    agent.args.push(format!(
-        "--container-runtime-endpoint=unix://{}/docker.sock",
-        dockerd.base.display()
-    ));
+    dockerd.load_busybox();
+    agent.args.push(dockerd.flag());
     agent.put("a.yaml", POD);
     agent.start();
     eventually(&agent, "the pod runs", LONG, || {

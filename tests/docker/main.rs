@@ -40,6 +40,7 @@ mod restart;
 mod sabotage;
 mod sandbox;
 mod scarce;
+mod soak;
 mod subpaths;
 mod torn;
 mod volumes;

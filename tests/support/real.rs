@@ -4,6 +4,8 @@
 pub mod agent;
 pub mod apiserver;
 pub mod calls;
+pub mod dice;
+pub mod dockerd;
 pub mod engine;
 pub mod exchange;
 pub mod harm;
@@ -11,3 +13,4 @@ pub mod image;
 pub mod proxy;
 pub mod sabotage;
 pub mod tls;
+pub mod web;
