@@ -487,7 +487,7 @@ fn jobs(memory: &Memory, key: &PodKey) -> Vec<String> {
         | JobKey::Preload
         | JobKey::Reclaim
         | JobKey::Mirror
-        | JobKey::Watch => false,
+        | JobKey::Watch(_) => false,
     };
     let jobs = memory.jobs.iter().filter(|(job, _)| about(job));
     jobs.map(|(_, running)| running.what.clone()).collect()

@@ -12,12 +12,13 @@ use log::{debug, info, warn};
 
 use super::events::Recorder;
 use super::tell::Teller;
+use super::watch::Watches;
 use crate::apiserver::Credential;
 use crate::config::ApiSettings;
 use crate::decide::report::{Shown, Stage};
 use crate::jobs::{MirrorRequest, Request};
 use crate::pod::PodKey;
-use crate::state::{ApiSaid, Desired, JobEnd, Node, Observed, Report};
+use crate::state::{ApiSaid, Desired, JobEnd, Node, Observed, Report, Watched};
 use crate::sys::{Gather, Mono, Now};
 
 /// What is due so soon is done by the job that is due now.
@@ -32,12 +33,11 @@ const BURST: Duration = Duration::from_millis(150);
 /// Between two jobs: an API server that touches mirrors all the time is not answered all the time.
 const GAP: Duration = Duration::from_millis(300);
 
-/// After a failure: doubles from the first to the second. Longer: the mirrors are late when the server is back.
+/// After a failure: doubles from the first to the second, and up to half of it more by chance. Longer: a server that is
+/// back is told late, and two seconds are what a person waits. Shorter: one that is away for days
+/// is asked in vain all the time.
 const WAIT_MIN: Duration = Duration::from_millis(500);
-const WAIT_MAX: Duration = Duration::from_secs(10);
-
-/// What a watch must live for its end to be no failure.
-const WATCH_GOOD: Duration = Duration::from_secs(5);
+const WAIT_MAX: Duration = Duration::from_secs(1);
 
 /// More versions than this are not remembered: one list too many is all that comes of it.
 const VERSIONS_MAX: usize = 4096;
@@ -70,9 +70,9 @@ pub(super) struct Mirrors {
     answers: bool,
     /// What a plugin of the kubeconfig said. Cheap to learn anew, so it is in no file.
     credential: Option<Credential>,
-    watching: Option<Mono>,
-    watch: Mono,
-    watch_wait: Duration,
+    watches: Watches,
+    /// The UID that the watch saw last, empty without a Node; `None` once it has been acted on.
+    node_seen: Option<String>,
     /// The server said when to come again.
     retry_after: Option<Duration>,
     /// Why a pod cannot be shown; from the last comparison.
@@ -112,9 +112,8 @@ impl Mirrors {
             touched: BTreeSet::new(),
             answers: false,
             credential: None,
-            watching: None,
-            watch: Mono(0),
-            watch_wait: WAIT_MIN,
+            watches: Watches::default(),
+            node_seen: None,
             retry_after: None,
             troubles: BTreeMap::new(),
             fresh_troubles: BTreeMap::new(),
@@ -153,34 +152,40 @@ impl Mirrors {
         [self.watch_due(), job].into_iter().flatten().min()
     }
 
+    /// The Node was deleted, or made anew by somebody else, or nobody was watching it.
+    fn is_node_doubtful(&self) -> bool {
+        let known = self.node_uid.as_deref().unwrap_or_default();
+        self.node_seen.as_ref().is_some_and(|seen| seen != known)
+    }
+
     fn job_due(&self) -> Mono {
         let registers = self.settings.as_ref().is_some_and(|s| s.register.is_some());
         let own = registers.then(|| self.lease.min(self.node).min(self.look));
         let changed = self.changed.map(|at| at.after(BURST));
         let events = self.recorder.since().map(|at| at.after(BURST));
-        let all = [own, changed, events, Some(self.list)];
+        let doubt = self.is_node_doubtful().then_some(Mono(0));
+        let all = [own, changed, events, doubt, Some(self.list)];
         let first = all.into_iter().flatten().min().unwrap_or(self.list);
         first.max(self.earliest)
     }
 
-    /// The watch, when it is to be opened.
-    pub(super) fn watch_request(&mut self, node: &str, now: Mono) -> Option<Request> {
-        let settings = self.settings.as_ref()?;
-        if self.watch_due().is_none_or(|due| due > now) {
-            return None;
-        }
-        self.watching = Some(now);
-        Some(Request::Watch {
+    /// A watch that is to be opened.
+    pub(super) fn watch_request(&mut self, node: &str, now: Mono) -> Option<(Watched, Request)> {
+        let settings = self.settings.as_ref().filter(|_| self.answers)?;
+        let watched = self.watches.open(now)?;
+        let request = Request::Watch {
             kubeconfig: settings.kubeconfig.clone(),
             credential: self.credential.clone(),
             node: node.to_owned(),
-        })
+            watched,
+        };
+        Some((watched, request))
     }
 
     /// Only while the server answers: where it does not, the other jobs find out when it does again, and a plugin is not
     /// asked by both at once.
     fn watch_due(&self) -> Option<Mono> {
-        (self.watching.is_none() && self.answers).then_some(self.watch)
+        self.watches.due().filter(|_| self.answers)
     }
 
     /// The next job, when it is due.
@@ -189,7 +194,8 @@ impl Mirrors {
         if self.running || self.job_due() > now.mono {
             return None;
         }
-        let compare = self.list <= now.mono || self.changed.is_some();
+        let is_doubtful = self.is_node_doubtful();
+        let compare = self.list <= now.mono || self.changed.is_some() || is_doubtful;
         let soon = now.mono.after(SOON);
         let looks = self.look <= soon;
         let is_idle = view.docker_error.is_none();
@@ -202,7 +208,7 @@ impl Mirrors {
                 .docker_error
                 .map(|error| format!("container runtime is down: {error}")),
             register: settings.register.clone(),
-            node_uid: self.node_uid.clone(),
+            node_uid: self.node_uid.clone().filter(|_| !is_doubtful),
             lease: self.lease <= soon,
             tell_node: self.node <= soon,
             node_told: looks.then(|| self.node_told.clone()).flatten(),
@@ -212,6 +218,9 @@ impl Mirrors {
             events: self.recorder.take(),
         };
         self.running = true;
+        if is_doubtful {
+            self.node_seen = None;
+        }
         if looks {
             self.look = now.mono.after(settings.look_every);
         }
@@ -236,7 +245,13 @@ impl Mirrors {
             return false;
         };
         match said {
-            ApiSaid::Node { uid } => self.node_uid = Some(uid.clone()),
+            ApiSaid::Node { uid } => {
+                if self.node_uid.as_ref() != Some(uid) {
+                    self.node_uid = Some(uid.clone());
+                    self.node = Mono(0);
+                }
+            }
+            ApiSaid::NodeSeen { uid } => self.node_seen = Some(uid.clone()),
             ApiSaid::Leased => {
                 // As the kubelet: a quarter of the Lease.
                 let register = self.settings.as_ref().and_then(|s| s.register.as_ref());
@@ -288,9 +303,13 @@ impl Mirrors {
     /// The job has ended. Says whether what is published changes.
     pub(super) fn ended(&mut self, end: &JobEnd, compared: bool, now: Now) -> bool {
         self.running = false;
+        let is_back = *end == JobEnd::Done && !self.answers;
         self.answers = *end == JobEnd::Done;
         self.recorder.settle();
         if *end == JobEnd::Done {
+            if is_back {
+                self.watches.hurry();
+            }
             self.wait = WAIT_MIN;
             self.earliest = now.mono.after(GAP);
             let mut changes = self.trouble.take().is_some();
@@ -308,8 +327,10 @@ impl Mirrors {
             }
             return changes;
         }
-        // Everything is compared again, whatever was told before the failure.
+        // Everything is compared again, whatever was told before the failure; a control plane that did not hear of the
+        // Node for long has written into its status that nobody knows how it is.
         self.list = Mono(0);
+        self.node = Mono(0);
         let jitter = self.wait * u32::try_from(now.mono.0 % 50).unwrap_or(0) / 100;
         let wait = self.retry_after.take().unwrap_or(self.wait) + jitter;
         self.earliest = now.mono.after(wait);
@@ -323,16 +344,15 @@ impl Mirrors {
         }
     }
 
-    /// The watch has ended, as each does after some minutes.
-    pub(super) fn watch_ended(&mut self, now: Mono) {
-        let since = self.watching.take();
-        if since.is_some_and(|since| now.since(since) >= WATCH_GOOD) {
-            self.watch_wait = WAIT_MIN;
-            // What happened until the next one is found by a list.
-            self.list = self.list.min(now.after(GAP));
+    /// A watch has ended, as each does after some minutes: what happened until the next one is found by looking.
+    pub(super) fn watch_ended(&mut self, watched: Watched, now: Mono) {
+        if !self.watches.ended(watched, now) {
+            return;
         }
-        self.watch = now.after(self.watch_wait);
-        self.watch_wait = (self.watch_wait * 2).min(WAIT_MAX);
+        match watched {
+            Watched::Pods => self.list = self.list.min(now.after(GAP)),
+            Watched::Node => self.node_seen = Some(String::new()),
+        }
     }
 }
 

@@ -17,6 +17,7 @@ mod stop;
 mod take;
 mod tell;
 mod vitals;
+mod watch;
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -420,9 +421,12 @@ impl Agent {
 
     /// Starts what is due for the API server. Nothing here waits for it.
     fn tell_api(&mut self, now: Now) {
-        let name = &self.settings.node.name;
-        if let Some(request) = self.mirrors.watch_request(name, now.mono) {
-            self.start(JobKey::Watch, &request, launch::Started::default(), now);
+        while let Some((watched, request)) = self
+            .mirrors
+            .watch_request(&self.settings.node.name, now.mono)
+        {
+            let key = JobKey::Watch(watched);
+            self.start(key, &request, launch::Started::default(), now);
         }
         let view = View {
             node: &self.settings.node,

@@ -53,11 +53,11 @@ impl Agent {
                 report,
             } => self.sources.fetch_said(report),
             Event::JobSaid {
-                job: JobKey::Mirror | JobKey::Watch,
+                job: JobKey::Mirror | JobKey::Watch(_),
                 ..
             }
             | Event::JobEnded {
-                job: JobKey::Mirror | JobKey::Watch,
+                job: JobKey::Mirror | JobKey::Watch(_),
                 ..
             } => self.take_mirror(&event, now),
             Event::JobSaid {
@@ -91,8 +91,9 @@ impl Agent {
                 self.is_stale |= self.mirrors.said(report, &mut self.teller, now);
             }
             Event::JobEnded {
-                job: JobKey::Watch, ..
-            } => self.mirrors.watch_ended(now.mono),
+                job: JobKey::Watch(watched),
+                ..
+            } => self.mirrors.watch_ended(*watched, now.mono),
             Event::JobEnded { end, .. } => {
                 let was = self.mirrors.trouble.is_some();
                 self.is_stale |= self.mirrors.ended(end, self.compares, now);
@@ -111,7 +112,7 @@ impl Agent {
         let probe = event.probe();
         let feeds = matches!(
             event.job(),
-            JobKey::Keep | JobKey::Fetch | JobKey::Mirror | JobKey::Watch
+            JobKey::Keep | JobKey::Fetch | JobKey::Mirror | JobKey::Watch(_)
         );
         let shown = probe.map(|job| self.memory.shown_of(job));
         self.memory.fold(event, crash_wait_max, now);

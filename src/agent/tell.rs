@@ -83,7 +83,7 @@ impl Teller {
             // The source tells it.
             JobKey::Keep | JobKey::Fetch | JobKey::Preload => {}
             JobKey::Reclaim => debug!(why; "job that removes images ended"),
-            JobKey::Mirror | JobKey::Watch => debug!(why; "API server job ended"),
+            JobKey::Mirror | JobKey::Watch(_) => debug!(why; "API server job ended"),
             JobKey::Pod(key) | JobKey::Pull(key, _) | JobKey::Probe(key, ..) => {
                 if self.is_news(&format!("{key} job"), why, now) {
                     warn!(pod:% = key, why; "job died");
@@ -145,7 +145,7 @@ impl Teller {
 
     fn report(&mut self, job: &JobKey, report: &Report, memory: &Memory, now: Now) {
         let (key, of) = match job {
-            JobKey::Events | JobKey::Fetch | JobKey::Mirror | JobKey::Watch => return,
+            JobKey::Events | JobKey::Fetch | JobKey::Mirror | JobKey::Watch(_) => return,
             JobKey::Keep | JobKey::Preload | JobKey::Reclaim => {
                 return self.feeder(job, report, now);
             }

@@ -13,6 +13,17 @@ pub fn pods_path(node: &str) -> String {
     format!("/api/v1/pods?fieldSelector=spec.nodeName%3D{node}")
 }
 
+/// Where the Node is watched.
+pub fn node_watch_path(node: &str) -> String {
+    format!("/api/v1/nodes?fieldSelector=metadata.name%3D{node}")
+}
+
+/// The UID of the Node of this name; `None` for anything else, and for a UID that is none.
+pub fn node_uid(object: &Value, node: &str) -> Option<String> {
+    let meta = meta(object).filter(|meta| meta.name == node)?;
+    (1..100).contains(&meta.uid.len()).then_some(meta.uid)
+}
+
 /// A pod as listed.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Listed {
@@ -26,6 +37,8 @@ pub struct Listed {
     pub hash: Option<String>,
     /// Somebody has asked for its deletion.
     pub is_deleting: bool,
+    /// The UID of the Node that it goes with; `None` when nobody says so.
+    pub owner: Option<String>,
     /// Its status.
     pub status: Value,
 }
@@ -75,8 +88,16 @@ pub fn listed(pod: &Value, node: &str) -> Option<Listed> {
         version: meta.resource_version,
         hash: meta.annotations.and_then(|mut map| map.remove(MIRROR)),
         is_deleting: meta.deletion_timestamp.is_some(),
+        owner: owner(pod, node),
         status: pod.get("status").cloned().unwrap_or(Value::Null),
     })
+}
+
+fn owner(pod: &Value, node: &str) -> Option<String> {
+    let all = pod.pointer("/metadata/ownerReferences")?.as_array()?;
+    let is_node = |one: &&Value| one["kind"] == "Node" && one["name"] == node;
+    let uid = all.iter().find(is_node)?["uid"].as_str()?;
+    Some(uid.to_owned())
 }
 
 /// Whether this can stand in a path: a hostile server shall not choose what is called.

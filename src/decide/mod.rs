@@ -136,7 +136,7 @@ fn capped(actions: Vec<Action>, memory: &Memory, limits: Limits) -> Vec<Action> 
             | JobKey::Preload
             | JobKey::Reclaim
             | JobKey::Mirror
-            | JobKey::Watch => true,
+            | JobKey::Watch(_) => true,
         };
     }
     let keep = |action: &Action| match action {

@@ -97,7 +97,7 @@ fn cancel_stale(case: &Case, out: &mut Out) {
             | JobKey::Preload
             | JobKey::Reclaim
             | JobKey::Mirror
-            | JobKey::Watch => continue,
+            | JobKey::Watch(_) => continue,
         };
         let Some(wants) = running
             .wants

@@ -65,9 +65,20 @@ pub enum Change<'a> {
     },
 }
 
+/// The mirror goes with another Node than this one: the API server takes it away, now or later.
+pub fn is_of_other(mirror: &Listed, node_uid: Option<&str>) -> bool {
+    let owner = mirror.owner.as_deref().filter(|_| mirror.hash.is_some());
+    node_uid.is_some_and(|uid| owner.is_some_and(|owner| owner != uid))
+}
+
 /// What has to change. With `orphans`, mirrors of pods that nobody wants go as well: every source has been read, and
-/// dockerd has been looked at.
-pub fn report<'a>(wanted: &'a [Shown], listed: &'a [Listed], orphans: bool) -> Vec<Change<'a>> {
+/// dockerd has been looked at. `node_uid` is that of the Node; `None` where there is none.
+pub fn report<'a>(
+    wanted: &'a [Shown],
+    listed: &'a [Listed],
+    node_uid: Option<&str>,
+    orphans: bool,
+) -> Vec<Change<'a>> {
     let there: BTreeMap<&PodKey, &Listed> = listed.iter().map(|pod| (&pod.key, pod)).gather();
     let keys: BTreeSet<&PodKey> = wanted.iter().map(|pod| &pod.key).gather();
     let mut changes = Vec::new();
@@ -86,6 +97,11 @@ pub fn report<'a>(wanted: &'a [Shown], listed: &'a [Listed], orphans: bool) -> V
             }
             (Some(mirror), Stage::Wanted) if mirror.is_deleting => {
                 let why = "somebody deletes it";
+                changes.push(Change::Delete { mirror, why });
+                changes.push(Change::Create { pod });
+            }
+            (Some(mirror), Stage::Wanted) if is_of_other(mirror, node_uid) => {
+                let why = "its Node was made anew";
                 changes.push(Change::Delete { mirror, why });
                 changes.push(Change::Create { pod });
             }

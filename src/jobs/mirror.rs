@@ -13,7 +13,7 @@ use super::report::say;
 use super::run::Outcome;
 use crate::apiserver::wire::{self, Listed};
 use crate::apiserver::{Answer, Api, Credential};
-use crate::decide::report::{Change, Shown, patch, report};
+use crate::decide::report::{Change, Shown, is_of_other, patch, report};
 use crate::pod::PodKey;
 use crate::state::{ApiSaid, Node, Report};
 use crate::status::mirror::{self, Owner};
@@ -205,7 +205,12 @@ impl Job<'_> {
         let versions = listed.iter().filter(|pod| pod.hash.is_some());
         let versions = versions.map(|pod| pod.version.clone()).take(1000).collect();
         api(ApiSaid::Listed { versions });
-        for change in report(&request.pods, &listed, request.orphans) {
+        let node_uid = self.node_uid.as_deref();
+        if !self.is_node_fresh && listed.iter().any(|pod| is_of_other(pod, node_uid)) {
+            self.node()?;
+        }
+        let node_uid = self.node_uid.clone();
+        for change in report(&request.pods, &listed, node_uid.as_deref(), request.orphans) {
             self.change(&change)?;
         }
         Ok(())

@@ -8,7 +8,7 @@ use crate::apiserver::Credential;
 use crate::decide::Step;
 use crate::pod::{PodKey, PodUid, ValidPod};
 use crate::sources::{FetchRequest, KeepRequest, PreloadRequest};
-use crate::state::{ContainerId, DockerFacts, Node, ProbeKind};
+use crate::state::{ContainerId, DockerFacts, Node, ProbeKind, Watched};
 use crate::sys::{Program, Wall};
 
 /// One request.
@@ -34,7 +34,7 @@ pub enum Request {
     Hook(Box<HookRequest>),
     /// Bring the API server up to date.
     Mirror(Box<MirrorRequest>),
-    /// Follow the API server's watch of this node's pods.
+    /// Follow a watch of the API server.
     Watch {
         /// The kubeconfig file.
         kubeconfig: String,
@@ -43,6 +43,8 @@ pub enum Request {
         credential: Option<Credential>,
         /// The node's name.
         node: String,
+        /// What of it.
+        watched: Watched,
     },
     /// Turn into a program; asked for by a job that needs what it says.
     Program(Program),

@@ -61,7 +61,8 @@ pub fn run() -> Outcome {
             kubeconfig,
             credential,
             node,
-        }) => watch::run(&kubeconfig, credential.as_ref(), &node),
+            watched,
+        }) => watch::run(&kubeconfig, credential.as_ref(), &node, watched),
         Ok(Request::Program(program)) => {
             // To the job that waits for it.
             let _ = writeln!(std::io::stderr(), "{}", program.take_over());

@@ -91,7 +91,7 @@ impl Jobs {
 
     /// How many run, those for the API server not counted: they change no container.
     pub fn busy(&self) -> usize {
-        let for_api = |key: &&JobKey| matches!(key, JobKey::Mirror | JobKey::Watch);
+        let for_api = |key: &&JobKey| matches!(key, JobKey::Mirror | JobKey::Watch(_));
         self.len() - self.slots.keys().filter(for_api).count()
     }
 

@@ -2,8 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::api::{ApiSaid, Watched};
 use super::observed::ContainerId;
-use crate::apiserver::Credential;
 use crate::pod::{ContainerName, PodKey, PodUid, SpecHash};
 
 /// Which job; at most one runs under one key.
@@ -19,8 +19,8 @@ pub enum JobKey {
     Events,
     /// Brings the API server up to date.
     Mirror,
-    /// The doorbell of the API server.
-    Watch,
+    /// A doorbell of the API server.
+    Watch(Watched),
     /// The writer of last good manifests.
     Keep,
     /// The question at the manifest URL.
@@ -42,7 +42,7 @@ impl JobKey {
             | JobKey::Preload
             | JobKey::Reclaim
             | JobKey::Mirror
-            | JobKey::Watch => None,
+            | JobKey::Watch(_) => None,
         }
     }
 
@@ -262,64 +262,6 @@ pub enum Report {
     Note {
         /// The sentence.
         text: String,
-    },
-}
-
-/// What came of calls to the API server.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
-pub enum ApiSaid {
-    /// The Node is there.
-    Node {
-        /// Its UID; another one means that it was deleted and made anew.
-        uid: String,
-    },
-    /// The Lease was renewed.
-    Leased,
-    /// The status of the Node was told.
-    NodeTold {
-        /// Of what it said of the machine.
-        digest: String,
-    },
-    /// The mirrors were listed.
-    Listed {
-        /// The version of each.
-        versions: Vec<String>,
-    },
-    /// A mirror is as it should be after a change.
-    Told {
-        /// Of which pod.
-        key: PodKey,
-        /// What was done, in a word.
-        what: String,
-        /// Its version now.
-        version: String,
-    },
-    /// A pod cannot be shown.
-    Trouble {
-        /// Which.
-        key: PodKey,
-        /// Why.
-        why: String,
-    },
-    /// So many events were told.
-    EventsTold {
-        /// How many, from the first one given.
-        count: usize,
-    },
-    /// The server is busy, and said when to come again.
-    Wait {
-        /// After how many seconds.
-        seconds: u64,
-    },
-    /// A credential plugin was asked.
-    Credential(Credential),
-    /// The server does not take the credential any more.
-    Denied,
-    /// Somebody wrote a mirror.
-    Touched {
-        /// Its version now.
-        version: String,
     },
 }
 

@@ -136,7 +136,7 @@ impl Memory {
             | JobKey::Preload
             | JobKey::Reclaim
             | JobKey::Mirror
-            | JobKey::Watch => {}
+            | JobKey::Watch(_) => {}
             JobKey::Probe(key, container, kind) => {
                 if let Some(of) = self.probe(key, container, *kind) {
                     of.began(now);
@@ -180,7 +180,7 @@ impl Memory {
             | JobKey::Preload
             | JobKey::Reclaim
             | JobKey::Mirror
-            | JobKey::Watch => {}
+            | JobKey::Watch(_) => {}
             JobKey::Probe(key, container, kind) => {
                 if let Report::Probed { id, found, output } = report
                     && let Some(of) = self.probe(key, container, *kind)
@@ -227,7 +227,7 @@ impl Memory {
             | JobKey::Preload
             | JobKey::Reclaim
             | JobKey::Mirror
-            | JobKey::Watch => {}
+            | JobKey::Watch(_) => {}
             JobKey::Probe(key, container, kind) => {
                 if let (Some(message), Some(of)) = (message, self.probe(key, container, *kind)) {
                     of.lost(&message);

@@ -4,6 +4,7 @@
 //! [`Memory`] holds only what is cheap to relearn: dropping it at any instant changes no container, only how soon the
 //! next attempt is made. The only way to change it is [`Memory::fold`].
 
+mod api;
 mod desired;
 mod event;
 mod fold;
@@ -14,10 +15,11 @@ mod preload;
 mod probes;
 mod usage;
 
+pub use api::{ApiSaid, Watched};
 pub use desired::{Desired, DesiredPod, Refusal, Source};
 pub use event::{
-    ApiSaid, ArchiveSaid, Event, FailReason, Fetched, JobEnd, JobKey, LoadedImage, ProbeKind,
-    Probed, Progress, ReclaimSaid, Report,
+    ArchiveSaid, Event, FailReason, Fetched, JobEnd, JobKey, LoadedImage, ProbeKind, Probed,
+    Progress, ReclaimSaid, Report,
 };
 pub use memory::{ContainerMemory, Crash, Failure, Memory, PodMemory, Pull, PullWait, RunningJob};
 pub use node::{Node, RESOLV_CONF};

@@ -66,7 +66,15 @@ fn listed(name: &str, hash: &str) -> Listed {
         version: "7".to_owned(),
         hash: Some(hash.to_owned()),
         is_deleting: false,
+        owner: Some("u-node".to_owned()),
         status: serde_json::to_value(pod(name, hash).status).unwrap(),
+    }
+}
+
+fn of_other_node(name: &str) -> Listed {
+    Listed {
+        owner: Some("u-before".to_owned()),
+        ..listed(name, "1")
     }
 }
 
@@ -118,6 +126,30 @@ fn what_differs_is_changed_and_nothing_else() {
             }],
             true,
             vec!["delete u-a: somebody deletes it", "create a"],
+        ),
+        (
+            "its Node was made anew",
+            wanted("1"),
+            vec![of_other_node("a")],
+            true,
+            vec!["delete u-a: its Node was made anew", "create a"],
+        ),
+        (
+            "and its containers are on their way out",
+            vec![shown("a", "1", Leaving)],
+            vec![of_other_node("a")],
+            true,
+            vec![],
+        ),
+        (
+            "it goes with nothing",
+            wanted("1"),
+            vec![Listed {
+                owner: None,
+                ..listed("a", "1")
+            }],
+            true,
+            vec![],
         ),
         (
             "its containers are on their way out: the mirror of the old version stays",
@@ -181,7 +213,11 @@ fn what_differs_is_changed_and_nothing_else() {
         ),
     ];
     for (what, wanted, there, orphans, changes) in rows {
-        assert_eq!(words(&report(&wanted, &there, orphans)), changes, "{what}");
+        assert_eq!(
+            words(&report(&wanted, &there, Some("u-node"), orphans)),
+            changes,
+            "{what}"
+        );
     }
 }
 
