@@ -18,7 +18,8 @@ fn both(test: &str) -> (ApiServer, Agent) {
 fn shown_at(server: &ApiServer, test: &str) -> Agent {
     let mut agent = Agent::new(test);
     let file = agent.base.join("kubeconfig");
-    fs::write(&file, server.kubeconfig()).unwrap();
+    let user = json!({"token": format!("node:{}", agent.node)});
+    fs::write(&file, server.kubeconfig_of(&user)).unwrap();
     agent.args.push(format!("--kubeconfig={}", file.display()));
     agent.start();
     agent

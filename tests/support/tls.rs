@@ -66,12 +66,18 @@ pub fn certificate(name: &str) -> Vec<u8> {
 
 /// What such a server is.
 pub fn config(wants: Wants) -> Arc<ServerConfig> {
+    config_of(&path(""), ("server.pem", "server.key"), wants)
+}
+
+/// The same with the CA and the server of another directory.
+pub fn config_of(dir: &Path, (chain, key): (&str, &str), wants: Wants) -> Arc<ServerConfig> {
+    let file = |name: &str| std::fs::read(dir.join(name)).unwrap();
     let provider = Arc::new(rustls::crypto::ring::default_provider());
     let builder = ServerConfig::builder_with_provider(provider.clone())
         .with_safe_default_protocol_versions()
         .unwrap();
     let mut roots = RootCertStore::empty();
-    let ca = CertificateDer::from_pem_slice(&fixture("ca.pem")).unwrap();
+    let ca = CertificateDer::from_pem_slice(&file("ca.pem")).unwrap();
     roots.add(ca).unwrap();
     let builder = match wants {
         Wants::Nothing => builder.with_no_client_auth(),
@@ -81,7 +87,7 @@ pub fn config(wants: Wants) -> Arc<ServerConfig> {
                 .unwrap(),
         ),
     };
-    let chain = vec![CertificateDer::from_pem_slice(&fixture("server.pem")).unwrap()];
-    let key = PrivateKeyDer::from_pem_slice(&fixture("server.key")).unwrap();
+    let chain = vec![CertificateDer::from_pem_slice(&file(chain)).unwrap()];
+    let key = PrivateKeyDer::from_pem_slice(&file(key)).unwrap();
     Arc::new(builder.with_single_cert(chain, key).unwrap())
 }

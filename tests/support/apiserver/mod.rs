@@ -1,15 +1,22 @@
 //! An API server that stores what it is given, as strict as the real one where a node can go wrong: NodeRestriction, the
-//! status by its subresource only, UID preconditions, strategic merge. It can also hang, cut, and answer anything.
+//! status by its subresource only, preconditions, strategic merge, selectors, watches from a version. kubectl can use it.
+//! It can also hang, cut, be killed and come back, and answer anything.
 
 mod http;
+mod patch;
+mod restrict;
+mod select;
+mod show;
 mod store;
+mod watch;
 
-use std::net::{SocketAddr, TcpListener};
+use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
 use std::sync::{Arc, Condvar, Mutex};
 
+use restrict::Who;
 use rustls::{ServerConfig, ServerConnection, StreamOwned};
 use serde_json::{Value, json};
-pub use store::Store;
+pub use store::{Request, Store};
 
 use super::tls::{self, Wants};
 
@@ -24,6 +31,20 @@ pub enum Fault {
     Cut,
     /// This head, and then this for ever.
     Endless(Vec<u8>),
+    /// These bytes, one a second.
+    Slow(Vec<u8>),
+}
+
+/// The process that it stands for.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum State {
+    Up,
+    /// Stopped by a signal: the kernel takes connections, and nobody reads from them.
+    Frozen,
+    /// Killed: connections are refused.
+    Down,
+    /// The test is over.
+    Ended,
 }
 
 /// What the threads share.
@@ -36,6 +57,64 @@ pub struct Shared {
     pub requests: Mutex<Vec<String>>,
     /// Who asked, of each request.
     pub callers: Mutex<Vec<Caller>>,
+    state: Mutex<State>,
+    turned: Condvar,
+    connections: Mutex<Vec<TcpStream>>,
+}
+
+impl Shared {
+    /// Waits while it is frozen.
+    fn thaw(&self) {
+        let state = self.state.lock().unwrap();
+        drop(
+            self.turned
+                .wait_while(state, |state| *state == State::Frozen)
+                .unwrap(),
+        );
+    }
+
+    /// What a request meets.
+    fn fault(&self, asked: &str) -> Option<Fault> {
+        let faults = self.faults.lock().unwrap();
+        let fault = faults.iter().find(|(begin, _)| asked.starts_with(begin));
+        fault.map(|(_, fault)| fault.clone())
+    }
+
+    /// Takes connections until it is killed. Says whether it may come back.
+    fn listen(self: &Arc<Shared>, socket: &TcpListener, config: Option<Arc<ServerConfig>>) -> bool {
+        for stream in socket.incoming().flatten() {
+            match *self.state.lock().unwrap() {
+                State::Up | State::Frozen => {}
+                State::Down => return true,
+                State::Ended => return false,
+            }
+            if let Ok(other) = stream.try_clone() {
+                self.connections.lock().unwrap().push(other);
+            }
+            let (shared, config) = (Arc::clone(self), config.clone());
+            std::thread::spawn(move || {
+                let end = stream.try_clone();
+                shared.connected(stream, config);
+                // The one that is kept for a kill holds it open.
+                let _ = end.map(|stream| stream.shutdown(Shutdown::Both));
+            });
+        }
+        false
+    }
+
+    fn connected(&self, mut stream: TcpStream, config: Option<Arc<ServerConfig>>) {
+        self.thaw();
+        let Some(config) = config else {
+            return http::serve(stream, &[], self);
+        };
+        let mut conn = ServerConnection::new(config).unwrap();
+        if conn.complete_io(&mut stream).is_err() {
+            return;
+        }
+        let shown = conn.peer_certificates().and_then(|all| all.first());
+        let shown = shown.map(|one| one.to_vec()).unwrap_or_default();
+        http::serve(StreamOwned::new(conn, stream), &shown, self);
+    }
 }
 
 /// One request, and as whom it came.
@@ -48,6 +127,9 @@ pub struct Caller {
     /// The client's certificate; empty without one.
     pub certificate: Vec<u8>,
 }
+
+/// Its certificates, read at each start.
+pub type Config = Box<dyn Fn() -> Arc<ServerConfig> + Send>;
 
 /// The server; its port stays its own until the end of the test.
 pub struct ApiServer {
@@ -63,10 +145,15 @@ impl ApiServer {
 
     /// The same over TLS, with the certificates of the fixtures.
     pub fn start_tls(wants: Wants) -> ApiServer {
-        ApiServer::speaking(Some(tls::config(wants)))
+        ApiServer::speaking(Some(Box::new(move || tls::config(wants))))
     }
 
-    fn speaking(config: Option<Arc<ServerConfig>>) -> ApiServer {
+    /// Over TLS, with certificates of the test's own.
+    pub fn start_with(config: Config) -> ApiServer {
+        ApiServer::speaking(Some(config))
+    }
+
+    fn speaking(config: Option<Config>) -> ApiServer {
         let socket = TcpListener::bind("127.0.0.1:0").unwrap();
         let shared = Arc::new(Shared {
             store: Mutex::new(Store::default()),
@@ -74,31 +161,44 @@ impl ApiServer {
             faults: Mutex::default(),
             requests: Mutex::default(),
             callers: Mutex::default(),
+            state: Mutex::new(State::Up),
+            turned: Condvar::new(),
+            connections: Mutex::default(),
         });
+        let at = socket.local_addr().unwrap();
         let server = ApiServer {
-            at: socket.local_addr().unwrap(),
+            at,
             shared: Arc::clone(&shared),
             is_tls: config.is_some(),
         };
         std::thread::spawn(move || {
-            for stream in socket.incoming().flatten() {
-                let (shared, config) = (Arc::clone(&shared), config.clone());
-                std::thread::spawn(move || match config {
-                    None => http::serve(stream, &[], &shared),
-                    Some(config) => {
-                        let mut conn = ServerConnection::new(config).unwrap();
-                        let mut stream = stream;
-                        if conn.complete_io(&mut stream).is_err() {
-                            return;
-                        }
-                        let shown = conn.peer_certificates().and_then(|all| all.first());
-                        let shown = shown.map(|one| one.to_vec()).unwrap_or_default();
-                        http::serve(StreamOwned::new(conn, stream), &shown, &shared);
-                    }
-                });
+            let mut socket = socket;
+            while shared.listen(&socket, config.as_ref().map(|config| config())) {
+                drop(socket);
+                let state = shared.state.lock().unwrap();
+                drop(
+                    shared
+                        .turned
+                        .wait_while(state, |state| *state == State::Down)
+                        .unwrap(),
+                );
+                socket = TcpListener::bind(at).unwrap();
             }
         });
         server
+    }
+
+    /// Kills it, freezes it, or lets it go on.
+    pub fn turn(&self, to: State) {
+        *self.shared.state.lock().unwrap() = to;
+        self.shared.turned.notify_all();
+        if matches!(to, State::Down | State::Ended) {
+            // It waits for a connection.
+            let _ = TcpStream::connect(self.at);
+            for stream in self.shared.connections.lock().unwrap().drain(..) {
+                let _ = stream.shutdown(Shutdown::Both);
+            }
+        }
     }
 
     /// The text of a kubeconfig for it.
@@ -164,7 +264,15 @@ impl ApiServer {
 
     /// Asks as a client would.
     pub fn ask(&self, method: &str, path: &str, body: &Value) -> (u16, Value) {
-        let answer = self.shared.store.lock().unwrap().answer(method, path, body);
+        let kind = "application/strategic-merge-patch+json";
+        let who = &Who::Admin;
+        let answer = self.shared.store.lock().unwrap().answer(&Request {
+            method,
+            path,
+            kind,
+            body,
+            who,
+        });
         self.shared.changed.notify_all();
         answer
     }
@@ -178,5 +286,11 @@ impl ApiServer {
     /// Requests since the last call, each with method and path.
     pub fn requests(&self) -> Vec<String> {
         std::mem::take(&mut *self.shared.requests.lock().unwrap())
+    }
+}
+
+impl Drop for ApiServer {
+    fn drop(&mut self) {
+        self.turn(State::Ended);
     }
 }

@@ -2,59 +2,116 @@
 
 use std::collections::BTreeMap;
 
-use serde_json::{Map, Value, json};
+use serde_json::{Value, json};
+use staticlet::sys::{self, Wall};
 
-/// Objects by their path, and everything that happened to pods.
-#[derive(Default)]
-pub struct Store {
-    pub objects: BTreeMap<String, Value>,
-    /// For watches: what happened, and the pod.
-    pub log: Vec<(&'static str, Value)>,
-    version: u64,
+use super::patch;
+use super::restrict::{Asked, Who, refuses};
+use super::select::Query;
+use super::show;
+
+/// Something that happened to an object.
+pub struct Change {
+    pub version: u64,
+    pub kind: &'static str,
+    /// Of the object.
+    pub path: String,
+    pub object: Value,
 }
 
-const MIRROR: &str = "kubernetes.io/config.mirror";
+/// Objects by their path, and everything that happened to them.
+pub struct Store {
+    pub objects: BTreeMap<String, Value>,
+    pub log: Vec<Change>,
+    pub version: u64,
+    /// Versions up to this one are not remembered: watches that start there are told 410.
+    pub forgotten: u64,
+    /// How often everything was lost.
+    pub lives: u32,
+    /// A controller manager runs beside it: what is owned by nobody goes.
+    pub collects: bool,
+}
+
+/// One request.
+pub struct Request<'a> {
+    pub method: &'a str,
+    /// With the query.
+    pub path: &'a str,
+    /// The `Content-Type` of the body.
+    pub kind: &'a str,
+    pub body: &'a Value,
+    pub who: &'a Who,
+}
+
+pub const MIRROR: &str = "kubernetes.io/config.mirror";
 const NAMESPACES: [&str; 3] = ["default", "kube-system", "kube-node-lease"];
 
 pub fn status(code: u16, message: &str) -> (u16, Value) {
+    let reason = match code {
+        400 => "BadRequest",
+        403 => "Forbidden",
+        404 => "NotFound",
+        405 => "MethodNotAllowed",
+        409 => "Conflict",
+        410 => "Expired",
+        422 => "Invalid",
+        _ => "",
+    };
     let body = json!({
-        "kind": "Status", "apiVersion": "v1", "status": "Failure", "message": message, "code": code,
+        "kind": "Status", "apiVersion": "v1", "metadata": {}, "status": "Failure", "message": message,
+        "reason": reason, "code": code,
     });
     (code, body)
 }
 
-impl Store {
-    fn next(&mut self) -> String {
-        self.version += 1;
-        self.version.to_string()
-    }
+fn missing(path: &str) -> (u16, Value) {
+    let mut parts = path.rsplit('/');
+    let (name, kind) = (parts.next().unwrap_or(""), parts.next().unwrap_or(""));
+    status(404, &format!("{kind} \"{name}\" not found"))
+}
 
+impl Default for Store {
+    fn default() -> Store {
+        Store {
+            objects: BTreeMap::new(),
+            log: Vec::new(),
+            version: 0,
+            forgotten: 0,
+            lives: 0,
+            collects: true,
+        }
+    }
+}
+
+impl Store {
     /// One request, watches excepted.
-    pub fn answer(&mut self, method: &str, path: &str, body: &Value) -> (u16, Value) {
-        let (path, query) = path.split_once('?').unwrap_or((path, ""));
-        if let Some(answer) = discovery(path) {
+    pub fn answer(&mut self, request: &Request<'_>) -> (u16, Value) {
+        let (path, _) = request.path.split_once('?').unwrap_or((request.path, ""));
+        let query = Query::of(request.path);
+        if request.method == "GET"
+            && let Some(answer) = show::discovery(path)
+        {
             return (200, answer);
         }
         let parts: Vec<&str> = path.trim_start_matches('/').split('/').collect();
         let is_core = parts.first() == Some(&"api");
         let rest = parts.get(if is_core { 2 } else { 3 }..).unwrap_or_default();
-        match (method, rest) {
-            ("GET", ["pods"]) => self.list("", query),
-            ("GET", ["namespaces", space, "pods"]) => self.list(space, query),
-            ("GET", ["nodes"]) => self.nodes(),
-            ("POST", ["nodes"] | ["namespaces", _, _]) => self.create(path, rest, body),
-            ("GET", _) => match self.objects.get(path) {
+        let at = path.strip_suffix("/status").unwrap_or(path);
+        if let Some(why) = self.refuses(request, (rest, &query), at) {
+            return status(403, &why);
+        }
+        match (request.method, rest) {
+            ("GET", [_] | ["namespaces", _, _]) => self.list(path, &query),
+            ("POST", ["nodes"] | ["namespaces", _, _]) => self.create(path, rest, request.body),
+            ("GET", _) => match self.objects.get(at) {
                 Some(object) => (200, object.clone()),
-                None => status(404, &format!("{path} not found")),
+                None => missing(path),
             },
-            ("PATCH", ["nodes", _] | ["namespaces", _, "leases" | "events" | "pods", _]) => {
-                self.patch(path, "metadata", body)
+            ("PATCH", ["nodes", ..] | ["namespaces", _, "leases" | "events" | "pods", ..]) => {
+                self.patch(at, at != path, request)
             }
-            ("PATCH", ["nodes", _, "status"] | ["namespaces", _, "pods", _, "status"]) => {
-                self.patch(path.strip_suffix("/status").unwrap(), "status", body)
-            }
-            ("DELETE", ["namespaces", _, "pods", _]) => self.delete_pod(path, body),
-            ("DELETE", ["nodes", _]) => self.delete_node(path),
+            ("DELETE", ["namespaces", _, "pods", _]) => self.delete_pod(path, request.body),
+            ("DELETE", ["nodes", _]) => self.delete_node(path, request.body),
             _ => status(
                 405,
                 "the server does not allow this method on the requested resource",
@@ -62,40 +119,47 @@ impl Store {
         }
     }
 
-    fn list(&self, space: &str, query: &str) -> (u16, Value) {
-        let query = query.replace("%3D", "=");
-        let node = query
-            .split('&')
-            .find_map(|part| part.strip_prefix("fieldSelector=spec.nodeName="));
-        let labels = query
-            .split('&')
-            .find_map(|part| part.strip_prefix("labelSelector="));
-        let label = labels.and_then(|labels| labels.split_once('='));
-        let items: Vec<&Value> = self
-            .objects
-            .iter()
-            .filter(|(path, _)| path.contains("/pods/"))
-            .map(|(_, pod)| pod)
-            .filter(|pod| space.is_empty() || pod["metadata"]["namespace"] == space)
-            .filter(|pod| node.is_none_or(|node| pod["spec"]["nodeName"] == node))
-            .filter(|pod| label.is_none_or(|(key, value)| pod["metadata"]["labels"][key] == value))
-            .collect();
-        let version = self.version.to_string();
-        (
-            200,
-            json!({"kind": "PodList", "apiVersion": "v1", "metadata": {"resourceVersion": version}, "items": items}),
-        )
+    /// Why the caller may not; also asked before a watch.
+    pub fn refuses(
+        &self,
+        request: &Request<'_>,
+        (rest, query): (&[&str], &Query),
+        at: &str,
+    ) -> Option<String> {
+        let Who::Node(node) = request.who else {
+            return None;
+        };
+        let own = self.objects.get(&format!("/api/v1/nodes/{node}"));
+        let asked = Asked {
+            method: request.method,
+            rest,
+            query,
+            body: request.body,
+            old: self.objects.get(at).unwrap_or(&Value::Null),
+            node_uid: own.map_or(&Value::Null, |own| &own["metadata"]["uid"]),
+        };
+        refuses(node, &asked)
     }
 
-    fn nodes(&self) -> (u16, Value) {
-        let all = self
-            .objects
-            .iter()
-            .filter(|(path, _)| path.starts_with("/api/v1/nodes/"));
-        let items: Vec<&Value> = all.map(|(_, node)| node).collect();
+    fn list(&self, path: &str, query: &Query) -> (u16, Value) {
+        let mut items = Vec::new();
+        for (at, object) in &self.objects {
+            match is_below(at, path).then(|| query.selects(object)) {
+                Some(Ok(true)) => items.push(object),
+                Some(Err(why)) => return status(400, &why),
+                Some(Ok(false)) | None => {}
+            }
+        }
+        let kind = match path.rsplit('/').next().unwrap_or("") {
+            "pods" => "PodList",
+            "nodes" => "NodeList",
+            "events" => "EventList",
+            _ => "List",
+        };
+        let meta = json!({"resourceVersion": self.version.to_string()});
         (
             200,
-            json!({"kind": "NodeList", "apiVersion": "v1", "metadata": {}, "items": items}),
+            json!({"kind": kind, "apiVersion": "v1", "metadata": meta, "items": items}),
         )
     }
 
@@ -122,208 +186,193 @@ impl Store {
             return status(409, &format!("\"{name}\" already exists"));
         }
         let mut object = body.clone();
-        let is_pod = path.contains("/pods/");
-        if is_pod {
-            if let Some(said) = self.forbids(body) {
-                return status(403, &said);
+        if path.contains("/pods/") {
+            let name = body["spec"]["priorityClassName"].as_str();
+            let priority = match name {
+                None => 0,
+                Some("system-cluster-critical") => 2_000_000_000,
+                Some("system-node-critical") => 2_000_001_000,
+                Some(name) => {
+                    let said =
+                        format!("pods is forbidden: no PriorityClass with name {name} was found");
+                    return status(403, &said);
+                }
+            };
+            let said = &body["spec"]["priority"];
+            if !said.is_null() && *said != priority {
+                return status(
+                    403,
+                    "the integer value of priority must not be provided in pod spec",
+                );
             }
             object["status"] = json!({"phase": "Pending", "qosClass": "BestEffort"});
-            object["spec"]["priority"] = json!(0);
+            object["spec"]["priority"] = json!(priority);
         }
-        let version = self.next();
+        let uid = format!("{:08}-0000-4000-8000-{:012}", self.lives, self.version + 1);
         let meta = &mut object["metadata"];
-        meta["uid"] = json!(format!("00000000-0000-4000-8000-{version:0>12}"));
-        meta["resourceVersion"] = json!(version);
+        meta["uid"] = json!(uid);
         meta["generation"] = json!(1);
-        meta["creationTimestamp"] = json!("2026-01-01T00:00:00Z");
-        self.objects.insert(path, object.clone());
-        if is_pod {
-            self.log.push(("ADDED", object.clone()));
-        }
-        (201, object)
+        meta["creationTimestamp"] = json!(sys::now().wall.to_string());
+        (201, self.keep("ADDED", &path, object))
     }
 
-    /// NodeRestriction and the admission of mirror pods.
-    fn forbids(&self, pod: &Value) -> Option<String> {
-        let said = |why: &str| Some(format!("pods is forbidden: {why}"));
-        if pod["metadata"]["annotations"][MIRROR].as_str().is_none() {
-            return said(
-                "pod does not have the mirror annotation, node can only create mirror pods",
-            );
+    /// Writes it with a version of its own, or takes it away.
+    fn keep(&mut self, kind: &'static str, path: &str, mut object: Value) -> Value {
+        self.version += 1;
+        object["metadata"]["resourceVersion"] = json!(self.version.to_string());
+        if kind == "DELETED" {
+            self.objects.remove(path);
+        } else {
+            self.objects.insert(path.to_owned(), object.clone());
         }
-        let owners = pod["metadata"]["ownerReferences"].as_array();
-        let Some([owner]) = owners.map(Vec::as_slice) else {
-            return said("node can only create pods with exactly one owner reference");
-        };
-        let node = pod["spec"]["nodeName"].as_str().unwrap_or_default();
-        let uid = &self.objects.get(&format!("/api/v1/nodes/{node}"))?["metadata"]["uid"];
-        let is_own =
-            owner["apiVersion"] == "v1" && owner["kind"] == "Node" && owner["name"] == node;
-        if !is_own || owner["controller"] != true || owner["uid"] != *uid {
-            return said("node can only create pods with an owner reference set to itself");
-        }
-        if owner
-            .get("blockOwnerDeletion")
-            .is_some_and(|block| *block == true)
-        {
-            return said("blockOwnerDeletion must not be set");
-        }
-        match pod["spec"]["priorityClassName"].as_str() {
-            None | Some("system-node-critical" | "system-cluster-critical") => None,
-            Some(name) => said(&format!("no PriorityClass with name {name} was found")),
-        }
+        self.log.push(Change {
+            version: self.version,
+            kind,
+            path: path.to_owned(),
+            object: object.clone(),
+        });
+        object
     }
 
-    fn patch(&mut self, path: &str, part: &str, body: &Value) -> (u16, Value) {
+    fn patch(&mut self, path: &str, is_status: bool, request: &Request<'_>) -> (u16, Value) {
         let Some(old) = self.objects.get(path).cloned() else {
-            return status(404, &format!("{path} not found"));
+            return missing(path);
         };
-        let wanted = &body["metadata"]["uid"];
-        if wanted.is_string() && *wanted != old["metadata"]["uid"] {
-            return status(
-                409,
-                "the UID in the precondition does not match the UID in record",
-            );
+        let body = request.body;
+        for field in ["uid", "resourceVersion"] {
+            let wanted = &body["metadata"][field];
+            if wanted.is_string() && *wanted != old["metadata"][field] {
+                let said = format!(
+                    "Precondition failed: {field} in precondition: {wanted}, in object meta: {}",
+                    old["metadata"][field]
+                );
+                return status(409, &said);
+            }
         }
         let mut new = old.clone();
-        merge(&mut new, body);
+        match request.kind {
+            "application/strategic-merge-patch+json" => patch::strategic(&mut new, body),
+            "application/merge-patch+json" => patch::plain(&mut new, body),
+            other => {
+                return status(
+                    415,
+                    &format!("the body of the request was in an unknown format: {other}"),
+                );
+            }
+        }
         let is_pod = path.contains("/pods/");
-        if part == "status" {
+        if is_status {
             // Everything else in the body is dropped without a word.
             let status = new["status"].clone();
             new = old.clone();
             new["status"] = status;
-        } else if is_pod && new["spec"] != old["spec"] {
-            return status(422, "spec: Forbidden: pod updates may not change fields");
         } else if is_pod || path.contains("/nodes/") {
             new["status"] = old["status"].clone();
+        }
+        if is_pod && new["spec"] != old["spec"] {
+            return status(
+                422,
+                "spec: Forbidden: pod updates may not change fields other than `spec.containers[*].image`",
+            );
+        }
+        let mark = |pod: &Value| pod["metadata"]["annotations"][MIRROR].clone();
+        if is_pod && mark(&new) != mark(&old) {
+            return status(
+                422,
+                &format!(
+                    "metadata.annotations[{MIRROR}]: Forbidden: may not be added, changed or removed"
+                ),
+            );
         }
         if new == old {
             return (200, old);
         }
-        new["metadata"]["resourceVersion"] = json!(self.next());
-        self.objects.insert(path.to_owned(), new.clone());
-        if is_pod {
-            self.log.push(("MODIFIED", new.clone()));
-        }
-        (200, new)
+        (200, self.keep("MODIFIED", path, new))
     }
 
     fn delete_pod(&mut self, path: &str, body: &Value) -> (u16, Value) {
-        let Some(mut pod) = self.objects.get(path).cloned() else {
-            return status(404, &format!("{path} not found"));
+        let mut pod = match self.meant(path, body) {
+            Ok(pod) => pod,
+            Err(answer) => return answer,
         };
-        let wanted = &body["preconditions"]["uid"];
-        if wanted.is_string() && *wanted != pod["metadata"]["uid"] {
-            return status(
-                409,
-                "the UID in the precondition does not match the UID in record",
-            );
-        }
-        pod["metadata"]["resourceVersion"] = json!(self.next());
         if body["gracePeriodSeconds"] == 0 {
-            self.objects.remove(path);
-            self.log.push(("DELETED", pod.clone()));
-        } else {
-            pod["metadata"]["deletionTimestamp"] = json!("2026-01-01T00:00:30Z");
-            pod["metadata"]["deletionGracePeriodSeconds"] = json!(30);
-            self.objects.insert(path.to_owned(), pod.clone());
-            self.log.push(("MODIFIED", pod.clone()));
+            return (200, self.keep("DELETED", path, pod));
+        }
+        let grace = body["gracePeriodSeconds"].as_u64().unwrap_or(30);
+        if pod["metadata"]["deletionTimestamp"].is_null() {
+            let end = Wall(sys::now().wall.0 + i64::try_from(grace).unwrap() * 1_000_000);
+            pod["metadata"]["deletionTimestamp"] = json!(end.to_string());
+            pod["metadata"]["deletionGracePeriodSeconds"] = json!(grace);
+            pod = self.keep("MODIFIED", path, pod);
         }
         (200, pod)
     }
 
-    /// Everything that it owns goes with it, as the garbage collector sees to.
-    fn delete_node(&mut self, path: &str) -> (u16, Value) {
-        let Some(node) = self.objects.remove(path) else {
-            return status(404, &format!("{path} not found"));
+    /// What a deletion is about, when it is there and the one that was meant.
+    fn meant(&self, path: &str, body: &Value) -> Result<Value, (u16, Value)> {
+        let object = self
+            .objects
+            .get(path)
+            .cloned()
+            .ok_or_else(|| missing(path))?;
+        for field in ["uid", "resourceVersion"] {
+            let wanted = &body["preconditions"][field];
+            if wanted.is_string() && *wanted != object["metadata"][field] {
+                let said = format!("the {field} in the precondition does not match that in record");
+                return Err(status(409, &said));
+            }
+        }
+        Ok(object)
+    }
+
+    /// Everything that it owns goes with it, where somebody sees to that.
+    fn delete_node(&mut self, path: &str, body: &Value) -> (u16, Value) {
+        let node = match self.meant(path, body) {
+            Ok(node) => node,
+            Err(answer) => return answer,
         };
+        self.keep("DELETED", path, node.clone());
         let uid = &node["metadata"]["uid"];
         let owned = |object: &Value| object["metadata"]["ownerReferences"][0]["uid"] == *uid;
-        let gone: Vec<String> = self
+        let all = self
             .objects
             .iter()
-            .filter(|(_, object)| owned(object))
-            .map(|(path, _)| path.clone())
+            .filter(|(_, object)| self.collects && owned(object));
+        let gone: Vec<(String, Value)> = all
+            .map(|(path, object)| (path.clone(), object.clone()))
             .collect();
-        for path in gone {
-            let mut object = self.objects.remove(&path).unwrap();
-            object["metadata"]["resourceVersion"] = json!(self.next());
-            if path.contains("/pods/") {
-                self.log.push(("DELETED", object));
-            }
+        for (path, object) in gone {
+            self.keep("DELETED", &path, object);
         }
         (200, node)
     }
 
+    /// A new life, in which versions begin at one again.
     pub fn wipe(&mut self) {
-        self.objects.clear();
-    }
-}
-
-/// Just enough for kubectl.
-fn discovery(path: &str) -> Option<Value> {
-    let verbs = json!(["get", "list", "watch", "create", "delete", "patch"]);
-    Some(match path {
-        "/version" => json!({"major": "1", "minor": "36", "gitVersion": "v1.36.0"}),
-        "/api" => {
-            json!({"kind": "APIVersions", "versions": ["v1"], "serverAddressByClientCIDRs": []})
-        }
-        "/apis" => json!({"kind": "APIGroupList", "apiVersion": "v1", "groups": []}),
-        "/api/v1" => json!({"kind": "APIResourceList", "groupVersion": "v1", "resources": [
-            {"name": "pods", "singularName": "pod", "namespaced": true, "kind": "Pod", "verbs": verbs, "shortNames": ["po"]},
-            {"name": "nodes", "singularName": "node", "namespaced": false, "kind": "Node", "verbs": verbs, "shortNames": ["no"]},
-        ]}),
-        _ => return None,
-    })
-}
-
-/// A strategic merge patch.
-fn merge(into: &mut Value, patch: &Value) {
-    let Value::Object(patch) = patch else {
-        *into = patch.clone();
-        return;
-    };
-    if !into.is_object() {
-        *into = Value::Object(Map::new());
-    }
-    let map = into.as_object_mut().unwrap();
-    for (key, part) in patch {
-        let by = match key.as_str() {
-            "conditions" | "addresses" => "type",
-            "podIPs" | "hostIPs" => "ip",
-            "ownerReferences" => "uid",
-            _ => "",
+        let (lives, collects) = (self.lives + 1, self.collects);
+        *self = Store {
+            lives,
+            collects,
+            ..Store::default()
         };
-        match part {
-            Value::Null => drop(map.remove(key)),
-            Value::Array(list) if !by.is_empty() => {
-                merge_list(map.entry(key.clone()).or_insert(json!([])), list, by);
-            }
-            Value::Object(_) => merge(map.entry(key.clone()).or_insert(Value::Null), part),
-            Value::Array(_) | Value::Bool(_) | Value::Number(_) | Value::String(_) => {
-                drop(map.insert(key.clone(), part.clone()));
-            }
-        }
+    }
+
+    /// As etcd is compacted: what happened so far is forgotten.
+    pub fn compact(&mut self) {
+        self.forgotten = self.version;
     }
 }
 
-fn merge_list(into: &mut Value, list: &[Value], by: &str) {
-    let is_whole = list.iter().any(|item| item["$patch"] == "replace");
-    let mut out = if is_whole {
-        Vec::new()
-    } else {
-        into.as_array().cloned().unwrap_or_default()
+/// Whether an object is in the collection of this path: of one namespace, or of all.
+pub fn is_below(object: &str, collection: &str) -> bool {
+    let Some((above, _)) = object.rsplit_once('/') else {
+        return false;
     };
-    for item in list.iter().filter(|item| item["$patch"] != "replace") {
-        match out.iter_mut().find(|old| old[by] == item[by]) {
-            Some(old) => merge(old, item),
-            None => {
-                let mut new = Value::Null;
-                merge(&mut new, item);
-                out.push(new);
-            }
-        }
+    if above == collection {
+        return true;
     }
-    *into = Value::Array(out);
+    let (above, kind) = above.rsplit_once('/').unwrap_or((above, ""));
+    let (root, wanted) = collection.rsplit_once('/').unwrap_or((collection, ""));
+    let above = above.strip_prefix(root).unwrap_or("");
+    kind == wanted && above.starts_with("/namespaces/") && above.matches('/').count() == 2
 }
