@@ -17,6 +17,7 @@ mod support;
 mod adopt;
 mod bare_machine;
 mod bootstrap;
+mod cluster;
 mod commands;
 mod describe;
 mod dockerd;

@@ -7,15 +7,12 @@ use std::time::{Duration, Instant};
 
 use serde_json::Value;
 
-use crate::support::agent::{Agent, eventually, sleeper};
+use crate::support::agent::{Agent, sleeper};
 use crate::support::apiserver::ApiServer;
 use crate::support::engine;
 
 /// Containers that are killed for one figure.
 const KILLS: usize = 5;
-
-/// For fifty pods on a machine that does much else.
-const LONG: Duration = Duration::from_secs(400);
 
 /// Kills one container of each pod after the other: the time until another one runs, in order of size.
 fn restarts(test: &str, kubeconfig: Option<&str>) -> Vec<Duration> {
@@ -87,59 +84,4 @@ fn a_container_is_back_as_soon_whatever_the_api_server_does() {
         !server.requests().is_empty(),
         "the server that is up was asked nothing"
     );
-}
-
-#[test]
-#[ignore = "needs dockerd"]
-fn fifty_pods_have_fifty_mirrors_and_rest() {
-    let server = ApiServer::start();
-    let mut agent = Agent::new("pace_fifty");
-    let file = agent.base.join("kubeconfig");
-    fs::write(&file, server.kubeconfig()).unwrap();
-    agent.args.push(format!("--kubeconfig={}", file.display()));
-    agent.start();
-    let begin = Instant::now();
-    for n in 0..50 {
-        let name = format!("p{n}");
-        agent.put(&format!("{name}.yaml"), &sleeper(&name));
-    }
-    let ready = |pod: &Value| {
-        let conditions = pod["status"]["conditions"].as_array();
-        conditions.is_some_and(|all| {
-            all.iter()
-                .any(|c| c["type"] == "Ready" && c["status"] == "True")
-        })
-    };
-    eventually(&agent, "fifty mirrors are ready", LONG, || {
-        let pods = server.objects("/api/v1/namespaces/default/pods/");
-        pods.len() == 50 && pods.iter().all(ready)
-    });
-    println!(
-        "fifty mirrors are ready after {:?}, with {} requests",
-        begin.elapsed(),
-        server.requests().len()
-    );
-    // The events of the last ones are told a little later.
-    eventually(&agent, "it rests", LONG, || {
-        server.requests();
-        thread::sleep(Duration::from_secs(15));
-        server
-            .requests()
-            .iter()
-            .all(|asked| asked.contains("/leases/"))
-    });
-    thread::sleep(Duration::from_secs(61));
-    let requests = server.requests();
-    let count = |part: &str| requests.iter().filter(|asked| asked.contains(part)).count();
-    let (leases, lists, node) = (
-        count("/leases/"),
-        count("GET /api/v1/pods?"),
-        count("/nodes/"),
-    );
-    println!("61 s at rest: {leases} leases, {lists} lists or watches, {node} for the Node");
-    assert!((4..=8).contains(&leases), "{requests:#?}");
-    assert!((1..=3).contains(&lists), "{requests:#?}");
-    // Its status is told every five minutes: read and patched.
-    assert!(node <= 2, "{requests:#?}");
-    assert_eq!(requests.len(), leases + lists + node, "{requests:#?}");
 }
