@@ -52,6 +52,7 @@ mod weights;
 pub use mirror::MirrorRequest;
 pub use pause_image::program_digest;
 pub use ports::port_owner;
+pub use probe::{Attempt, attempt};
 pub use reclaim::ReclaimRequest;
 pub use request::{HookRequest, PodRequest, ProbeRequest, PullRequest, Request};
 pub use resolver::node_resolver;

@@ -22,7 +22,7 @@ pub(super) const PROBE_ATTEMPTS: u32 = 3;
 const OUTPUT_BYTES_MAX: usize = 1024;
 
 /// What one attempt found, and its words; the error is one of making the probe.
-pub(super) type Attempt = Result<(Probed, String), String>;
+pub type Attempt = Result<(Probed, String), String>;
 
 /// Carries out a request.
 pub(super) fn run(request: &ProbeRequest) -> Outcome {
@@ -51,7 +51,11 @@ fn tell(request: &ProbeRequest, found: Probed, output: &str) -> Outcome {
     Outcome::Done
 }
 
-fn attempt(request: &ProbeRequest) -> Attempt {
+/// Probes once: what it found, and its words.
+///
+/// # Errors
+/// The probe could not be made, with the reason.
+pub fn attempt(request: &ProbeRequest) -> Attempt {
     let container = &request.container;
     let probe = probe_of(container, request.kind).ok_or("the container has no such probe")?;
     let ports = container.ports.as_deref().unwrap_or_default();

@@ -33,17 +33,27 @@ pub fn answer(what: What, pulse: &str) -> Result<()> {
     let io = |e: std::io::Error| Error::io(doing, &e);
     let input = std::io::stdin().as_fd().try_clone_to_owned().map_err(io)?;
     let output = std::io::stdout().as_fd().try_clone_to_owned().map_err(io)?;
-    let mut output = File::from(output);
-    let reply = match read_head(File::from(input)).map_err(io)? {
-        Some((method, path)) => reply(&method, &path, (what, &pulse, published)),
+    let answer = respond(File::from(input), (what, &pulse, published)).map_err(io)?;
+    File::from(output).write_all(&answer).map_err(io)
+}
+
+/// The whole answer to one request, whatever stands in its place; `published` is the file of the published state.
+///
+/// # Errors
+/// The request cannot be read to its end.
+pub fn respond(
+    from: impl Read,
+    (what, pulse, published): (What, &Pulse, Option<File>),
+) -> std::io::Result<Vec<u8>> {
+    let (without_body, page) = match read_head(from)? {
+        Some((method, path)) => reply(&method, &path, (what, pulse, published)),
         None => (false, Page::text(400, "400 Bad Request\n")),
     };
-    let (without_body, page) = reply;
-    output.write_all(head(&page).as_bytes()).map_err(io)?;
+    let mut answer = head(&page).into_bytes();
     if !without_body {
-        output.write_all(&page.body).map_err(io)?;
+        answer.extend_from_slice(&page.body);
     }
-    Ok(())
+    Ok(answer)
 }
 
 fn reply(
@@ -78,7 +88,7 @@ fn head(page: &Page) -> String {
 }
 
 /// Method and path; `None` when that is no request of HTTP.
-fn read_head(mut from: File) -> std::io::Result<Option<(String, String)>> {
+fn read_head(mut from: impl Read) -> std::io::Result<Option<(String, String)>> {
     let mut bytes = Vec::new();
     let mut chunk = [0_u8; 1024];
     loop {

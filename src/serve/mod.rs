@@ -12,5 +12,5 @@ mod pages;
 mod pulse;
 
 pub use doors::{Door, Doors, What};
-pub use http::answer;
+pub use http::{answer, respond};
 pub use pulse::{Histogram, Pulse};

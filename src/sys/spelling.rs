@@ -9,9 +9,13 @@ pub fn nearest<'a>(word: &str, known: impl IntoIterator<Item = &'a str>) -> Opti
     let limit = 1 + word.chars().count() / 4;
     let plain = |text: &str| text.to_lowercase().replace(['-', '_'], "");
     let word = plain(word);
+    let letters = word.chars().count();
     known
         .into_iter()
-        .map(|known| (distance(&word, &plain(known)), known))
+        .map(|known| (plain(known), known))
+        // So many letters have to be put in or left out at least.
+        .filter(|(plain, _)| plain.chars().count().abs_diff(letters) <= limit)
+        .map(|(plain, known)| (distance(&word, &plain), known))
         .filter(|(distance, _)| *distance <= limit)
         .min_by_key(|(distance, _)| *distance)
         .map(|(_, known)| known)

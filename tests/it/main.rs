@@ -24,6 +24,7 @@ mod converge;
 mod decide;
 mod describe;
 mod doctor;
+mod fuzz;
 mod golden;
 mod grpc;
 mod identity;
