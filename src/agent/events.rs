@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 use crate::pod::{ContainerName, PodKey};
 use crate::publish::Occurrence;
 use crate::status::mirror::hash_of;
-use crate::sys::{Mono, Now, Wall};
+use crate::sys::{InOrder, Mono, Now, Wall};
 
 /// As the kubelet's spam filter: so many at once of one pod, then one in a while.
 const BURST: u32 = 25;
@@ -83,7 +83,7 @@ impl Recorder {
     /// What happened lately to each pod that is among these, the oldest first.
     pub(super) fn shown(&self) -> BTreeMap<PodKey, Vec<Occurrence>> {
         let mut records: Vec<(&Key, &Record)> = self.records.iter().collect();
-        records.sort_by_key(|(_, record)| std::cmp::Reverse(record.serial));
+        records.order_by_key(|(_, record)| std::cmp::Reverse(record.serial));
         let mut shown: BTreeMap<PodKey, Vec<Occurrence>> = BTreeMap::new();
         for ((pod, reason, field, message), record) in records {
             let of_pod = shown.entry(pod.clone()).or_default();

@@ -11,6 +11,7 @@ use crate::cli::{CheckFlags, Output};
 use crate::config;
 use crate::pod::{self, MANIFEST_BYTES_MAX, Origin, Problem, Reading};
 use crate::sources::{self, Survey};
+use crate::sys::InOrder;
 
 /// What is known of one manifest.
 struct Checked {
@@ -58,7 +59,7 @@ pub fn check(flags: &CheckFlags) -> Outcome {
     }
     add_conflicts(&mut all);
     for one in &mut all {
-        one.problems.sort_by_key(|problem| problem.line);
+        one.problems.order_by_key(|problem| problem.line);
     }
     match flags.output {
         Output::Table | Output::Name => print(&text(&all, &ignored)),

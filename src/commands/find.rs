@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use super::place::Place;
 use crate::pod::PodKey;
 use crate::state::ContainerId;
-use crate::sys::{self, Gather, nearest};
+use crate::sys::{self, Gather, InOrder, nearest};
 use crate::translate::{Role, SANDBOX, read_identity};
 
 /// A pod is called wrong in a message that lists at most so many others.
@@ -53,7 +53,7 @@ pub(super) fn instances(place: &Place) -> sys::Result<Vec<Instance>> {
             created: summary.created,
         });
     }
-    list.sort_by_key(|one| std::cmp::Reverse((one.created, one.attempt)));
+    list.order_by_key(|one| std::cmp::Reverse((one.created, one.attempt)));
     Ok(list)
 }
 

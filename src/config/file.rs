@@ -7,6 +7,7 @@ use serde_json::{Map, Value};
 use super::fields;
 use super::table::{Form, ROWS, Row};
 use crate::pod::{Problem, read_document};
+use crate::sys::InOrder;
 use crate::sys::files;
 use crate::sys::nearest;
 
@@ -77,10 +78,12 @@ pub(super) fn read(path: &Path) -> Result<File, String> {
         }
     }
     let line = |path: &str| document.line(path);
-    let mut problems = reader.problems;
-    problems.sort_by_cached_key(|problem| line(&problem.path));
-    let told = |problem: &Problem| {
-        let line = line(&problem.path).map_or(String::new(), |line| format!(":{line}"));
+    let lined = |problem: Problem| (line(&problem.path), problem);
+    let mut problems: Vec<(Option<u32>, Problem)> =
+        reader.problems.into_iter().map(lined).collect();
+    problems.order_by_key(|(line, _)| *line);
+    let told = |(line, problem): &(Option<u32>, Problem)| {
+        let line = line.map_or(String::new(), |line| format!(":{line}"));
         let Problem {
             path: field, text, ..
         } = problem;

@@ -8,6 +8,7 @@ use super::effective::{Effective, Whence};
 use super::table::{ROWS, Row};
 use super::values;
 use crate::cli::RunFlags;
+use crate::sys::InOrder;
 
 /// Everything that was given, and what has been asked for of it.
 pub(super) struct Given<'a> {
@@ -149,7 +150,7 @@ impl<'a> Given<'a> {
             ROWS.iter()
                 .position(|row| row.flag == one.flag && row.field == one.field)
         };
-        self.effective.sort_by_key(place);
+        self.effective.order_by_key(place);
         (self.effective, self.files.warnings, self.problems)
     }
 }

@@ -12,6 +12,7 @@ use crate::state::{
     Container, ContainerMemory, ContainerState, Desired, JobKey, Memory, Observed, ObservedPod,
     PodMemory, ProbeKind, ProbeMemory, probe_of,
 };
+use crate::sys::InOrder;
 use crate::sys::Mono;
 
 /// The probes that are due, the one that has waited longest first; `out` learns when the next one is.
@@ -48,7 +49,7 @@ pub(super) fn due(
             }
         }
     }
-    due.sort_by_key(|(at, _)| *at);
+    due.order_by_key(|(at, _)| *at);
     due.into_iter().map(|(_, action)| action).collect()
 }
 

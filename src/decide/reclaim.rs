@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::pod::ImageRef;
 use crate::state::Usage;
-use crate::sys::{Gather, Wall};
+use crate::sys::{Gather, InOrder, Wall};
 
 /// When images are removed.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -133,7 +133,7 @@ pub fn reclaim(
         })
         .filter(|(_, age)| *age >= limits.age_min)
         .collect();
-    idle.sort_by(|(a, a_age), (b, b_age)| (b_age, &a.id).cmp(&(a_age, &b.id)));
+    idle.order_by(|(a, a_age), (b, b_age)| (b_age, &a.id).cmp(&(a_age, &b.id)));
     let is_old = |age: Duration| !limits.age_max.is_zero() && age > limits.age_max;
     let is_full = disk.is_some_and(|disk| limits.is_full(disk));
     idle.into_iter()

@@ -3,6 +3,7 @@
 use super::{Step, StopTarget};
 use crate::pod::ContainerName;
 use crate::state::{Container, ContainerId, ContainerState, ObservedPod, Sandbox};
+use crate::sys::InOrder;
 
 /// Seconds from TERM to KILL when the label does not say (API default).
 const GRACE_DEFAULT_SECONDS: u32 = 30;
@@ -58,7 +59,7 @@ pub(super) fn stop_running(pod: &ObservedPod) -> Vec<Step> {
 
 /// Containers of one pod that are to be stopped together: sidecars after the others, in reverse order.
 pub fn stop_in_turn(mut containers: Vec<&Container>) -> Vec<StopTarget> {
-    containers.sort_by_key(|container| container.sidecar.map(std::cmp::Reverse));
+    containers.order_by_key(|container| container.sidecar.map(std::cmp::Reverse));
     let mut turn = 0;
     let targets = containers.into_iter().map(|container| {
         turn += u32::from(container.sidecar.is_some());

@@ -9,6 +9,7 @@ use base64::engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig};
 use serde::Deserialize;
 
 use crate::docker::wire::RegistryAuth;
+use crate::sys::InOrder;
 use crate::sys::files;
 
 /// A file of hundreds of registries has some 100 KB.
@@ -106,7 +107,7 @@ impl Keyring {
                 ring.keys.push((key, auth));
             }
         }
-        ring.keys.sort_by(|(a, _), (b, _)| b.cmp(a));
+        ring.keys.order_by(|(a, _), (b, _)| b.cmp(a));
         Ok(ring)
     }
 

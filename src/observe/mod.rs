@@ -21,7 +21,7 @@ use crate::state::{
     Container, ContainerId, ContainerState, DockerFacts, Node, Observed, ObservedPod, Sandbox,
     Stranger,
 };
-use crate::sys::{Error, Gather, Kind, Mono, Result, now};
+use crate::sys::{Error, Gather, InOrder, Kind, Mono, Result, now};
 use crate::translate::{Identity, Role, own_label, paths, read_identity};
 use detail::Detail;
 
@@ -160,10 +160,11 @@ impl Observer {
             }
         }
         for pod in observed.pods.values_mut() {
-            pod.sandboxes.sort_by_key(|s| std::cmp::Reverse(s.attempt));
-            pod.containers.sort_by_key(|c| std::cmp::Reverse(c.attempt));
+            pod.sandboxes.order_by_key(|s| std::cmp::Reverse(s.attempt));
+            pod.containers
+                .order_by_key(|c| std::cmp::Reverse(c.attempt));
         }
-        observed.strangers.sort_by(|a, b| a.name.cmp(&b.name));
+        observed.strangers.order_by(|a, b| a.name.cmp(&b.name));
         Ok(observed)
     }
 

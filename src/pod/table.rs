@@ -2,6 +2,7 @@
 
 use super::fields::{Field, POD};
 use super::states::{State, state_of};
+use crate::sys::InOrder;
 
 /// One field of a v1 Pod.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -29,7 +30,7 @@ pub fn field_table() -> Vec<FieldRow> {
         state: "dropped",
         note: OF_A_DUMP.to_owned(),
     }));
-    rows.sort_by(|a, b| a.path.cmp(&b.path));
+    rows.order_by(|a, b| a.path.cmp(&b.path));
     rows
 }
 

@@ -9,6 +9,7 @@ use std::rc::Rc;
 
 use crate::pod::{PodKey, PodUid, ValidPod};
 use crate::state::{DesiredPod, Source};
+use crate::sys::InOrder;
 
 /// One manifest that could be followed.
 #[derive(Clone, Debug)]
@@ -68,13 +69,11 @@ pub(super) fn resolve(
         } else {
             None
         };
-        rivals.sort_by_cached_key(|rival| {
-            (
-                rival.leaving,
-                before.get(&key) != Some(&rival.source),
-                uid.as_ref() != Some(&rival.pod.uid),
-                rival.source.clone(),
-            )
+        let is_new = |rival: &Candidate| before.get(&key) != Some(&rival.source);
+        let runs_not = |rival: &Candidate| uid.as_ref() != Some(&rival.pod.uid);
+        rivals.order_by(|a, b| {
+            let rank_a = (a.leaving, is_new(a), runs_not(a), &a.source);
+            rank_a.cmp(&(b.leaving, is_new(b), runs_not(b), &b.source))
         });
         let alone = rivals.iter().filter(|rival| !rival.leaving).count() < 2;
         let mut rivals = rivals.into_iter();
@@ -98,7 +97,7 @@ pub(super) fn resolve(
         stays.remove(&twin.key);
     }
     losers.extend(twins);
-    losers.sort_by(|a, b| a.source.cmp(&b.source));
+    losers.order_by(|a, b| a.source.cmp(&b.source));
     Outcome {
         pods,
         losers,
@@ -111,9 +110,10 @@ fn one_pod_per_uid(
     mut winners: Vec<Candidate>,
     before: &BTreeMap<PodKey, Source>,
 ) -> (BTreeMap<PodKey, DesiredPod>, Vec<Loser>) {
-    winners.sort_by_cached_key(|one| {
-        let is_new = before.get(&one.pod.key) != Some(&one.source);
-        (is_new, one.leaving, one.source.clone())
+    let is_new = |one: &Candidate| before.get(&one.pod.key) != Some(&one.source);
+    winners.order_by(|a, b| {
+        let rank_a = (is_new(a), a.leaving, &a.source);
+        rank_a.cmp(&(is_new(b), b.leaving, &b.source))
     });
     let mut pods = BTreeMap::new();
     let mut losers = Vec::new();

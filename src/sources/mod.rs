@@ -38,7 +38,7 @@ use std::time::Duration;
 
 use crate::pod::{self, Origin, PodKey, PodUid, Problem, Reading};
 use crate::state::{Desired, JobEnd, Refusal, Report, Source};
-use crate::sys::{Gather, Mono, Now, Wall};
+use crate::sys::{Gather, InOrder, Mono, Now, Wall};
 
 pub use cache::KeepRequest;
 
@@ -286,7 +286,7 @@ impl Sources {
         }
         refusals.extend(self.url.iter().filter_map(UrlSource::refusal));
         refusals.extend(self.tell_conflicts(losers, now.wall));
-        refusals.sort_by(|a, b| a.source.cmp(&b.source));
+        refusals.order_by(|a, b| a.source.cmp(&b.source));
         Desired {
             pods,
             refusals,
