@@ -39,6 +39,13 @@ const GAP: Duration = Duration::from_millis(300);
 const WAIT_MIN: Duration = Duration::from_millis(500);
 const WAIT_MAX: Duration = Duration::from_secs(1);
 
+/// After what was refused: doubles from the first to [`LIST_EVERY`] while the same is refused. An API server that has just come up does
+/// not know its namespaces and Nodes for some seconds.
+const AGAIN_MIN: Duration = Duration::from_millis(500);
+
+/// A Lease that was refused waits no longer than it would from one renewal to the next.
+const LEASE_AGAIN_MAX: Duration = Duration::from_secs(10);
+
 /// More versions than this are not remembered: one list too many is all that comes of it.
 const VERSIONS_MAX: usize = 4096;
 
@@ -68,6 +75,8 @@ pub(super) struct Mirrors {
     touched: BTreeSet<String>,
     /// The last job reached the server.
     answers: bool,
+    /// It did not before the last job.
+    pub(super) is_back: bool,
     /// What a plugin of the kubeconfig said. Cheap to learn anew, so it is in no file.
     credential: Option<Credential>,
     watches: Watches,
@@ -78,6 +87,10 @@ pub(super) struct Mirrors {
     /// Why a pod cannot be shown; from the last comparison.
     troubles: BTreeMap<PodKey, String>,
     fresh_troubles: BTreeMap<PodKey, String>,
+    /// What is refused that is about no pod, as the running job says.
+    refused: Option<String>,
+    /// How long the next try waits where something is refused.
+    again: Duration,
     /// Why the server cannot be told anything.
     pub(super) trouble: Option<String>,
 }
@@ -111,12 +124,15 @@ impl Mirrors {
             known: BTreeSet::new(),
             touched: BTreeSet::new(),
             answers: false,
+            is_back: false,
             credential: None,
             watches: Watches::default(),
             node_seen: None,
             retry_after: None,
             troubles: BTreeMap::new(),
             fresh_troubles: BTreeMap::new(),
+            refused: None,
+            again: AGAIN_MIN,
             trouble: None,
         }
     }
@@ -195,7 +211,9 @@ impl Mirrors {
             return None;
         }
         let is_doubtful = self.is_node_doubtful();
-        let compare = self.list <= now.mono || self.changed.is_some() || is_doubtful;
+        // What was refused is tried by each job, so that what it says holds for all.
+        let again = self.trouble.is_some();
+        let compare = self.list <= now.mono || self.changed.is_some() || is_doubtful || again;
         let soon = now.mono.after(SOON);
         let looks = self.look <= soon;
         let is_idle = view.docker_error.is_none();
@@ -209,8 +227,8 @@ impl Mirrors {
                 .map(|error| format!("container runtime is down: {error}")),
             register: settings.register.clone(),
             node_uid: self.node_uid.clone().filter(|_| !is_doubtful),
-            lease: self.lease <= soon,
-            tell_node: self.node <= soon,
+            lease: self.lease <= soon || again,
+            tell_node: self.node <= soon || again,
             node_told: looks.then(|| self.node_told.clone()).flatten(),
             compare,
             orphans: is_idle && view.desired.complete && !view.desired.doubtful,
@@ -281,51 +299,55 @@ impl Mirrors {
                 }
                 self.fresh_troubles.insert(key.clone(), why.clone());
             }
+            ApiSaid::Refused { why } => {
+                if teller.is_news("API server", why, now) {
+                    warn!(err:% = why; "API server refuses");
+                }
+                self.refused = Some(why.clone());
+            }
+            ApiSaid::WatchBroke { why } => {
+                if teller.is_news("API server watch", why, now) {
+                    warn!(err:% = why; "API server cannot be watched, it is asked every minute");
+                }
+            }
+            // Until now nobody would have been told of what happened.
+            ApiSaid::Watching => self.list = self.list.min(now.mono.after(GAP)),
             ApiSaid::Credential(credential) => self.credential = Some(credential.clone()),
             ApiSaid::Denied => self.credential = None,
             ApiSaid::EventsTold { count } => self.recorder.told(*count),
             ApiSaid::Wait { seconds } => {
                 self.retry_after = Some(Duration::from_secs((*seconds).min(600)));
             }
-            ApiSaid::Touched { version } => {
-                if !self.known.contains(version) && self.touched.len() < VERSIONS_MAX {
-                    self.touched.insert(version.clone());
-                    // While a job runs it may be its own write: judged when that has ended.
-                    if !self.running {
-                        self.list = Mono(0);
-                    }
-                }
-            }
+            ApiSaid::Touched { version } => self.touched(version),
         }
         false
+    }
+
+    /// Somebody wrote a mirror.
+    fn touched(&mut self, version: &str) {
+        if !self.known.contains(version) && self.touched.len() < VERSIONS_MAX {
+            self.touched.insert(version.to_owned());
+            // While a job runs it may be its own write: judged when that has ended.
+            if !self.running {
+                self.list = Mono(0);
+            }
+        }
     }
 
     /// The job has ended. Says whether what is published changes.
     pub(super) fn ended(&mut self, end: &JobEnd, compared: bool, now: Now) -> bool {
         self.running = false;
-        let is_back = *end == JobEnd::Done && !self.answers;
+        self.is_back = *end == JobEnd::Done && !self.answers;
         self.answers = *end == JobEnd::Done;
         self.recorder.settle();
+        let refused = self.refused.take();
         if *end == JobEnd::Done {
-            if is_back {
+            if self.is_back {
                 self.watches.hurry();
             }
             self.wait = WAIT_MIN;
             self.earliest = now.mono.after(GAP);
-            let mut changes = self.trouble.take().is_some();
-            // Without `--register-node` nothing is told of it, and without a Node there is no Lease.
-            self.lease = self.lease.max(now.mono.after(GAP));
-            self.node = self.node.max(now.mono.after(GAP));
-            self.look = self.look.max(now.mono.after(GAP));
-            if compared {
-                let touched = std::mem::take(&mut self.touched);
-                let foreign = touched.iter().any(|version| !self.known.contains(version));
-                let next = if foreign { GAP } else { LIST_EVERY };
-                self.list = now.mono.after(next);
-                changes |= self.troubles != self.fresh_troubles;
-                self.troubles.clone_from(&self.fresh_troubles);
-            }
-            return changes;
+            return self.went_well(refused, compared, now);
         }
         // Everything is compared again, whatever was told before the failure; a control plane that did not hear of the
         // Node for long has written into its status that nobody knows how it is.
@@ -335,23 +357,54 @@ impl Mirrors {
         let wait = self.retry_after.take().unwrap_or(self.wait) + jitter;
         self.earliest = now.mono.after(wait);
         self.wait = (self.wait * 2).min(WAIT_MAX);
-        match end {
-            JobEnd::Deadline | JobEnd::Died(_) => {
-                let why = "no end within the deadline of the job".to_owned();
-                self.trouble.replace(why.clone()).as_ref() != Some(&why)
-            }
-            JobEnd::Done | JobEnd::Failed | JobEnd::Cancelled => false,
-        }
+        let why = match end {
+            JobEnd::Deadline => "no end within the deadline of the job".to_owned(),
+            JobEnd::Died(how) => format!("the job died: {how}"),
+            JobEnd::Done | JobEnd::Failed | JobEnd::Cancelled => return false,
+        };
+        self.trouble.replace(why.clone()).as_ref() != Some(&why)
     }
 
-    /// A watch has ended, as each does after some minutes: what happened until the next one is found by looking.
-    pub(super) fn watch_ended(&mut self, watched: Watched, now: Mono) {
-        if !self.watches.ended(watched, now) {
-            return;
+    /// The server was there to the end of the job, and took all but what was `refused` and what is the trouble of pods.
+    fn went_well(&mut self, refused: Option<String>, compared: bool, now: Now) -> bool {
+        if refused != self.trouble || (compared && self.troubles != self.fresh_troubles) {
+            self.again = AGAIN_MIN;
+        } else if compared || refused.is_some() {
+            self.again = (self.again * 2).min(LIST_EVERY);
         }
-        match watched {
-            Watched::Pods => self.list = self.list.min(now.after(GAP)),
-            Watched::Node => self.node_seen = Some(String::new()),
+        // Without `--register-node` nothing is told of it, and without a Node there is no Lease.
+        let wait = refused
+            .as_ref()
+            .map_or(GAP, |_| self.again.min(LEASE_AGAIN_MAX));
+        let later = now.mono.after(wait);
+        self.lease = self.lease.max(later);
+        self.node = self.node.max(later);
+        self.look = self.look.max(later);
+        let mut changes = self.trouble != refused;
+        let is_refused = refused.is_some();
+        self.trouble = refused;
+        if compared {
+            let touched = std::mem::take(&mut self.touched);
+            let foreign = touched.iter().any(|version| !self.known.contains(version));
+            let next = if foreign {
+                GAP
+            } else if is_refused || !self.fresh_troubles.is_empty() {
+                self.again
+            } else {
+                LIST_EVERY
+            };
+            self.list = now.mono.after(next);
+            changes |= self.troubles != self.fresh_troubles;
+            self.troubles.clone_from(&self.fresh_troubles);
+        }
+        changes
+    }
+
+    /// A watch has ended, as each does after some minutes. What happens to the pods until the next one is found by looking
+    /// when that is open; the Node is looked at now.
+    pub(super) fn watch_ended(&mut self, watched: Watched, now: Mono) {
+        if self.watches.ended(watched, now) && watched == Watched::Node {
+            self.node_seen = Some(String::new());
         }
     }
 }

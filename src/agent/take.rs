@@ -5,7 +5,7 @@ use std::time::Duration;
 use log::info;
 
 use super::Agent;
-use crate::state::{Event, JobEnd, JobKey, Report};
+use crate::state::{Event, JobEnd, JobKey, Report, Watched};
 use crate::sys::Now;
 
 impl Agent {
@@ -97,6 +97,11 @@ impl Agent {
             Event::JobEnded { end, .. } => {
                 let was = self.mirrors.trouble.is_some();
                 self.is_stale |= self.mirrors.ended(end, self.compares, now);
+                if self.mirrors.is_back {
+                    // Those that are open may be to a server that is no more, and hear nothing.
+                    self.jobs.cancel(&JobKey::Watch(Watched::Pods));
+                    self.jobs.cancel(&JobKey::Watch(Watched::Node));
+                }
                 if was && self.mirrors.trouble.is_none() {
                     self.teller.forget("API server");
                     info!("API server answers");

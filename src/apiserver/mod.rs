@@ -8,6 +8,7 @@
 mod client;
 mod kubeconfig;
 mod plugin;
+mod tree;
 pub mod wire;
 
 pub use client::{Answer, Api};

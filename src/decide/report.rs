@@ -123,7 +123,7 @@ pub fn report<'a>(
 /// The patch of a mirror's status; `None` when it says what it should.
 pub fn patch<'a>(pod: &'a Shown, mirror: &Listed) -> Option<Change<'a>> {
     let status = pod.pod.status.as_ref()?;
-    let patch = mirror::status_patch(status, &mirror.status, &mirror.uid)?;
+    let patch = mirror::status_patch(status, &mirror.status(), &mirror.uid)?;
     Some(Change::Patch {
         key: &pod.key,
         patch,

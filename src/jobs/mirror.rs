@@ -2,7 +2,7 @@
 //!
 //! What is due is said in the request; what is known is read from the API server. The first call that finds no server ends
 //! the job: the agent tries again later, and nobody waits for it. An answer that refuses one object is told of that
-//! object, and the others go on.
+//! object, and the others go on: pods are shown also where nobody may have a Lease.
 
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -19,6 +19,9 @@ use crate::state::{ApiSaid, Node, Report};
 use crate::status::mirror::{self, Owner};
 use crate::status::node::{self, Machine, NodeSettings};
 use crate::sys::{self, Error, Kind, Result};
+
+/// Changes of one job, three for each of two hundred pods. More: a server that makes up mirrors without end holds up the Lease.
+const CHANGES_MAX: usize = 600;
 
 /// What is to be done.
 #[allow(clippy::struct_excessive_bools)] // independent tasks
@@ -67,6 +70,8 @@ fn carry_out(request: &MirrorRequest) -> Result<()> {
         api: access::open(&request.kubeconfig, request.credential.as_ref())?,
         request,
         node_uid: request.node_uid.clone(),
+        refused: None,
+        is_slow: false,
         is_node_fresh: false,
         tells_node: false,
         machine: Machine {
@@ -76,6 +81,9 @@ fn carry_out(request: &MirrorRequest) -> Result<()> {
         },
     };
     let result = job.all();
+    if let (Ok(()), Some(why)) = (&result, job.refused.take()) {
+        api(ApiSaid::Refused { why });
+    }
     if let (Err(_), Some(seconds)) = (&result, job.api.retry_after()) {
         api(ApiSaid::Wait { seconds });
     }
@@ -87,6 +95,10 @@ struct Job<'a> {
     api: Api,
     request: &'a MirrorRequest,
     node_uid: Option<String>,
+    /// The first of what the server does not take and that is about no pod.
+    refused: Option<String>,
+    /// One mirror could not be written in time.
+    is_slow: bool,
     /// The Node was read by this job.
     is_node_fresh: bool,
     /// The Node's status is to be told.
@@ -102,15 +114,33 @@ impl Job<'_> {
         let is_changed = told.is_some_and(|told| *told != node::digest(&self.machine));
         self.tells_node = registers && (request.tell_node || is_changed);
         if self.node_uid.is_none() || self.tells_node {
-            self.node()?;
+            let result = self.node();
+            self.goes_on(result)?;
         }
         if let (true, Some(settings)) = (request.lease, &request.register) {
-            self.lease(settings.lease_seconds)?;
+            let result = self.lease(settings.lease_seconds);
+            self.goes_on(result)?;
         }
         if request.compare {
-            self.pods()?;
+            let result = self.pods();
+            self.goes_on(result)?;
         }
         self.events()
+    }
+
+    /// What is refused is told at the end. An error is one that the next call would meet as well.
+    fn goes_on(&mut self, result: Result<()>) -> Result<()> {
+        let Err(error) = result else {
+            return Ok(());
+        };
+        match error.kind() {
+            Kind::Gone | Kind::Conflict | Kind::Refused if !self.api.is_denied() => {
+                self.refused.get_or_insert(error.to_string());
+                Ok(())
+            }
+            Kind::Gone | Kind::Conflict | Kind::Refused => Err(error),
+            Kind::Unavailable | Kind::Garbled | Kind::TooBig => Err(error),
+        }
     }
 
     /// Reads the Node, or registers it, and tells its status.
@@ -193,15 +223,7 @@ impl Job<'_> {
     fn pods(&mut self) -> Result<()> {
         let request = self.request;
         let node = &request.node.name;
-        let list = done(
-            self.api.get(&wire::pods_path(node))?,
-            "list the pods of this node",
-        )?;
-        let listed = wire::pods(&list, node).ok_or_else(|| {
-            let said = "the answer is no list of pods";
-            Error::new("list the pods of this node", Kind::Garbled, said)
-        })?;
-        drop(list);
+        let listed = self.api.pods(node)?;
         let versions = listed.iter().filter(|pod| pod.hash.is_some());
         let versions = versions.map(|pod| pod.version.clone()).take(1000).collect();
         api(ApiSaid::Listed { versions });
@@ -210,10 +232,35 @@ impl Job<'_> {
             self.node()?;
         }
         let node_uid = self.node_uid.clone();
-        for change in report(&request.pods, &listed, node_uid.as_deref(), request.orphans) {
-            self.change(&change)?;
+        let changes = report(&request.pods, &listed, node_uid.as_deref(), request.orphans);
+        for change in changes.iter().take(CHANGES_MAX) {
+            let result = self.change(change);
+            self.is_told(change, result)?;
+        }
+        if changes.len() > CHANGES_MAX {
+            let said = format!("{} changes are left for later", changes.len() - CHANGES_MAX);
+            return Err(Error::new(
+                "bring the mirrors up to date",
+                Kind::Refused,
+                said,
+            ));
         }
         Ok(())
+    }
+
+    /// One mirror that is not made in time is told of that pod: a webhook may hang for its namespace. After a second one nobody
+    /// is there.
+    fn is_told(&mut self, change: &Change<'_>, result: Result<()>) -> Result<()> {
+        match (change, result) {
+            (Change::Create { pod }, Err(error))
+                if error.kind() == Kind::Unavailable && !self.is_slow =>
+            {
+                self.is_slow = true;
+                trouble(&pod.key, error.to_string());
+                Ok(())
+            }
+            (_, result) => result,
+        }
     }
 
     fn change(&mut self, change: &Change<'_>) -> Result<()> {

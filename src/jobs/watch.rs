@@ -8,6 +8,7 @@ use super::run::Outcome;
 use crate::apiserver::Credential;
 use crate::apiserver::wire::{self, WatchLine, node_uid};
 use crate::state::{ApiSaid, Report, Watched};
+use crate::sys::Kind;
 
 /// Follows the watch until it ends; the agent opens it again.
 pub(super) fn run(
@@ -22,7 +23,8 @@ pub(super) fn run(
     };
     let mut last = None;
     let followed = access::open(kubeconfig, credential).and_then(|api| {
-        let end = api.watch(&path, &mut |line| {
+        let opened = &mut || say(&Report::Api(ApiSaid::Watching));
+        let end = api.watch(&path, opened, &mut |line| {
             if line.kind == "ERROR" {
                 return ControlFlow::Break(());
             }
@@ -39,6 +41,11 @@ pub(super) fn run(
         Ok(()) => Outcome::Done,
         Err(error) => {
             log::debug!(err:% = error; "watch broke");
+            // That a server is away is told by the others.
+            if error.kind() != Kind::Unavailable {
+                let why = error.to_string();
+                say(&Report::Api(ApiSaid::WatchBroke { why }));
+            }
             Outcome::Failed
         }
     }

@@ -52,6 +52,18 @@ pub enum ApiSaid {
         /// Why.
         why: String,
     },
+    /// Something about the Node, its Lease or the mirrors as a whole is refused; the server answers.
+    Refused {
+        /// What, and why.
+        why: String,
+    },
+    /// A watch is open: nothing is missed from here on.
+    Watching,
+    /// A watch sent what cannot be followed, or is not allowed.
+    WatchBroke {
+        /// What was wrong.
+        why: String,
+    },
     /// So many events were told.
     EventsTold {
         /// How many, from the first one given.

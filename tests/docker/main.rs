@@ -25,6 +25,7 @@ mod edits;
 mod faults;
 mod health;
 mod hooks;
+mod hostile;
 mod init;
 mod inside;
 mod kubeadm;

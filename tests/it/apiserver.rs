@@ -1,22 +1,17 @@
-//! What is told an API server: the mirror beside the recorded one, what is changed there and what never, the Node, the
-//! kubeconfig, and answers that nobody should trust.
+//! What is told an API server: the mirror beside the recorded one, what is changed there and what never, and the Node.
 
 use std::path::{Path, PathBuf};
 
 use k8s_openapi::api::core::v1::Pod;
 use serde_json::{Value, json};
-use staticlet::apiserver::wire::{self, Listed};
-use staticlet::apiserver::{Answer, Api, read as kubeconfig};
+use staticlet::apiserver::wire::Listed;
 use staticlet::decide::report::{Change, Shown, Stage, report};
 use staticlet::pod::{Origin, PodKey, read};
 use staticlet::status::mirror::{Owner, mirror, status_patch};
 use staticlet::status::node::{
     Machine, NodeSettings, labels_patch, lease, node, status_patch as heartbeat,
 };
-use staticlet::sys::{Kind, Wall};
-
-use crate::kubeconfig::dir;
-use crate::support::apiserver::{ApiServer, Fault};
+use staticlet::sys::Wall;
 
 const OWNER: Owner<'_> = Owner {
     name: "my-node1",
@@ -67,7 +62,7 @@ fn listed(name: &str, hash: &str) -> Listed {
         hash: Some(hash.to_owned()),
         is_deleting: false,
         owner: Some("u-node".to_owned()),
-        status: serde_json::to_value(pod(name, hash).status).unwrap(),
+        status: serde_json::to_string(&pod(name, hash).status).unwrap(),
     }
 }
 
@@ -203,7 +198,8 @@ fn what_differs_is_changed_and_nothing_else() {
             "an edited status",
             wanted("1"),
             vec![Listed {
-                status: json!({"phase": "Failed", "reason": "Evil", "qosClass": "Burstable"}),
+                status: json!({"phase": "Failed", "reason": "Evil", "qosClass": "Burstable"})
+                    .to_string(),
                 ..listed("a", "1")
             }],
             true,
@@ -421,62 +417,4 @@ fn the_node_is_the_one_that_a_kubelet_registers() {
     let lease = lease("my-node1", "u", 40, at);
     assert_eq!(lease["spec"]["renewTime"], "2026-11-23T06:26:08.025064Z");
     assert_eq!(lease["spec"]["leaseDurationSeconds"], 40);
-}
-
-#[test]
-fn answers_are_told_apart_and_bounded() {
-    let server = ApiServer::start();
-    let file = dir("answers").join("config");
-    std::fs::write(&file, server.kubeconfig()).unwrap();
-    let api = Api::new(kubeconfig(&file).unwrap()).unwrap();
-    assert!(matches!(api.get("/api/v1/nodes/x"), Ok(Answer::Gone(_))));
-    let says = |head: &str, body: &str| {
-        server.heal();
-        server.fault("", Fault::Says(head.to_owned(), body.to_owned()));
-        api.get("/api/v1/nodes/x")
-    };
-    let said = "403: no";
-    assert_eq!(
-        says("403 X", r#"{"message":"no"}"#).unwrap(),
-        Answer::Refused(said.to_owned())
-    );
-    assert!(matches!(says("409 X", ""), Ok(Answer::Conflict(_))));
-    let rows = [
-        ("401 X", "", Kind::Refused),
-        ("302 X\r\nLocation: http://127.0.0.1:1/", "", Kind::Refused),
-        ("500 X", "", Kind::Unavailable),
-        ("429 X\r\nRetry-After: 7", "", Kind::Unavailable),
-        ("200 X", "{", Kind::Garbled),
-        ("200 X", &"[".repeat(1 << 20), Kind::Garbled),
-    ];
-    for (head, body, kind) in rows {
-        assert_eq!(says(head, body).unwrap_err().kind(), kind, "{head}");
-    }
-    assert_eq!(api.retry_after(), Some(7));
-    server.heal();
-    server.fault("", Fault::Endless(vec![b' '; 1 << 20]));
-    let error = api.get("/api/v1/nodes/x").unwrap_err();
-    assert_eq!(error.kind(), Kind::TooBig, "{error}");
-}
-
-#[test]
-fn a_hostile_list_names_nothing_that_is_not_ours() {
-    let pod = |name: &str, node: Value| json!({"metadata": {"name": name, "namespace": "default", "uid": "u", "resourceVersion": "1"}, "spec": {"nodeName": node}});
-    let mut wrong = pod("wrong", json!("n"));
-    wrong["metadata"]["annotations"] = json!({"a": 1});
-    let list = json!({"kind": "PodList", "items": [
-        pod("good", json!("n")), pod("elsewhere", json!("m")), pod("../../nodes", json!("n")), pod("a?b", json!("n")),
-        pod("typed", json!(7)), wrong, 7, null, {"metadata": 1e308},
-    ]});
-    let names: Vec<String> = wire::pods(&list, "n")
-        .unwrap()
-        .into_iter()
-        .map(|pod| pod.key.name)
-        .collect();
-    assert_eq!(names, ["good"]);
-    assert_eq!(wire::pods(&json!({"kind": "Status"}), "n"), None);
-    assert_eq!(
-        wire::pods(&json!({"kind": "PodList", "items": 7}), "n"),
-        None
-    );
 }

@@ -27,6 +27,7 @@ mod doctor;
 mod fuzz;
 mod golden;
 mod grpc;
+mod hostile;
 mod identity;
 mod kubeconfig;
 mod labels;

@@ -102,6 +102,10 @@ fn meet(fault: &Fault, to: &mut (impl Read + Write)) -> bool {
             while send(to, again).is_ok() {}
             false
         }
+        Fault::Bytes(bytes) => {
+            let _ = send(to, bytes);
+            false
+        }
         Fault::Slow(bytes) => {
             for byte in bytes {
                 if send(to, &[*byte]).is_err() {

@@ -4,6 +4,7 @@
 
 mod http;
 mod patch;
+mod pods;
 mod restrict;
 mod select;
 mod show;
@@ -33,6 +34,8 @@ pub enum Fault {
     Endless(Vec<u8>),
     /// These bytes, one a second.
     Slow(Vec<u8>),
+    /// These bytes, and the connection is closed.
+    Bytes(Vec<u8>),
 }
 
 /// The process that it stands for.
@@ -76,7 +79,11 @@ impl Shared {
     /// What a request meets.
     fn fault(&self, asked: &str) -> Option<Fault> {
         let faults = self.faults.lock().unwrap();
-        let fault = faults.iter().find(|(begin, _)| asked.starts_with(begin));
+        let is_meant = |begin: &str| {
+            let (begin, part) = begin.split_once('*').unwrap_or((begin, ""));
+            asked.starts_with(begin) && asked.contains(part)
+        };
+        let fault = faults.iter().find(|(begin, _)| is_meant(begin));
         fault.map(|(_, fault)| fault.clone())
     }
 
@@ -227,7 +234,7 @@ impl ApiServer {
         std::mem::take(&mut *self.shared.callers.lock().unwrap())
     }
 
-    /// From now on requests that begin so (`GET /api/v1/pods`; empty: all) meet this.
+    /// From now on requests that begin so (`GET /api/v1/pods`; empty: all), and go on with what is behind a star, meet this.
     pub fn fault(&self, begin: &str, fault: Fault) {
         self.shared
             .faults

@@ -54,7 +54,7 @@ pub struct Asked<'a> {
     pub body: &'a Value,
     /// The object that is there; `Null` when none is.
     pub old: &'a Value,
-    /// The UID of the node that asks; `Null` without a Node.
+    /// The UID of the node that asks, as admission sees it a little later than the store; `Null` without a Node.
     pub node_uid: &'a Value,
 }
 

@@ -1,14 +1,14 @@
 //! What is stored, and the rules for changing it.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 use staticlet::sys::{self, Wall};
 
-use super::patch;
 use super::restrict::{Asked, Who, refuses};
 use super::select::Query;
-use super::show;
+use super::{patch, pods, show};
 
 /// Something that happened to an object.
 pub struct Change {
@@ -30,7 +30,19 @@ pub struct Store {
     pub lives: u32,
     /// A controller manager runs beside it: what is owned by nobody goes.
     pub collects: bool,
+    /// Those that there are besides the ones of Kubernetes' own.
+    pub namespaces: BTreeSet<String>,
+    /// Since when it stores what it does; the namespaces of Kubernetes' own are made a little later.
+    pub begun: Option<Instant>,
+    /// Nodes that came and went: when, whose, and the UID of the one that is there since.
+    nodes: Vec<(Instant, String, Value)>,
 }
+
+/// What admission knows of Nodes comes to it by a watch of its own.
+const NODES_LATE: Duration = Duration::from_millis(300);
+
+/// Between the first answer of an API server without a store and its namespaces.
+const NAMESPACES_LATE: Duration = Duration::from_secs(2);
 
 /// One request.
 pub struct Request<'a> {
@@ -79,6 +91,9 @@ impl Default for Store {
             forgotten: 0,
             lives: 0,
             collects: true,
+            namespaces: BTreeSet::new(),
+            begun: None,
+            nodes: Vec::new(),
         }
     }
 }
@@ -129,14 +144,18 @@ impl Store {
         let Who::Node(node) = request.who else {
             return None;
         };
-        let own = self.objects.get(&format!("/api/v1/nodes/{node}"));
+        let own = self
+            .nodes
+            .iter()
+            .rev()
+            .find(|(at, name, _)| name == node && at.elapsed() >= NODES_LATE);
         let asked = Asked {
             method: request.method,
             rest,
             query,
             body: request.body,
             old: self.objects.get(at).unwrap_or(&Value::Null),
-            node_uid: own.map_or(&Value::Null, |own| &own["metadata"]["uid"]),
+            node_uid: own.map_or(&Value::Null, |(_, _, uid)| uid),
         };
         refuses(node, &asked)
     }
@@ -168,7 +187,9 @@ impl Store {
             return status(422, "metadata.name: Required value");
         };
         if let ["namespaces", space, _] = rest {
-            if !NAMESPACES.contains(space) {
+            let is_begun = self.begun.is_none_or(|at| at.elapsed() >= NAMESPACES_LATE);
+            let is_own = is_begun && NAMESPACES.contains(space);
+            if !is_own && !self.namespaces.contains(*space) {
                 return status(404, &format!("namespaces \"{space}\" not found"));
             }
             if body["metadata"]["namespace"] != *space {
@@ -182,29 +203,20 @@ impl Store {
             );
         }
         let path = format!("{path}/{name}");
-        if self.objects.contains_key(&path) {
-            return status(409, &format!("\"{name}\" already exists"));
+        if let Some(there) = self.objects.get(&path) {
+            let what = if there["metadata"]["deletionTimestamp"].is_null() {
+                ""
+            } else {
+                "object is being deleted: "
+            };
+            return status(409, &format!("{what}\"{name}\" already exists"));
         }
         let mut object = body.clone();
         if path.contains("/pods/") {
-            let name = body["spec"]["priorityClassName"].as_str();
-            let priority = match name {
-                None => 0,
-                Some("system-cluster-critical") => 2_000_000_000,
-                Some("system-node-critical") => 2_000_001_000,
-                Some(name) => {
-                    let said =
-                        format!("pods is forbidden: no PriorityClass with name {name} was found");
-                    return status(403, &said);
-                }
+            let priority = match pods::priority(&body["spec"]) {
+                Ok(priority) => priority,
+                Err(said) => return status(403, &said),
             };
-            let said = &body["spec"]["priority"];
-            if !said.is_null() && *said != priority {
-                return status(
-                    403,
-                    "the integer value of priority must not be provided in pod spec",
-                );
-            }
             object["status"] = json!({"phase": "Pending", "qosClass": "BestEffort"});
             object["spec"]["priority"] = json!(priority);
         }
@@ -220,6 +232,16 @@ impl Store {
     fn keep(&mut self, kind: &'static str, path: &str, mut object: Value) -> Value {
         self.version += 1;
         object["metadata"]["resourceVersion"] = json!(self.version.to_string());
+        if let Some(name) = path.strip_prefix("/api/v1/nodes/") {
+            let uid = if kind == "DELETED" {
+                Value::Null
+            } else {
+                object["metadata"]["uid"].clone()
+            };
+            if kind != "MODIFIED" {
+                self.nodes.push((Instant::now(), name.to_owned(), uid));
+            }
+        }
         if kind == "DELETED" {
             self.objects.remove(path);
         } else {
@@ -287,6 +309,12 @@ impl Store {
         if new == old {
             return (200, old);
         }
+        if is_pod
+            && is_status
+            && let Some(why) = pods::status_refused(&old, &new)
+        {
+            return status(422, &why);
+        }
         (200, self.keep("MODIFIED", path, new))
     }
 
@@ -295,11 +323,15 @@ impl Store {
             Ok(pod) => pod,
             Err(answer) => return answer,
         };
-        if body["gracePeriodSeconds"] == 0 {
+        let grace = pods::grace(&pod, body);
+        let is_held = pod["metadata"]["finalizers"]
+            .as_array()
+            .is_some_and(|all| !all.is_empty());
+        if grace == 0 && !is_held {
             return (200, self.keep("DELETED", path, pod));
         }
-        let grace = body["gracePeriodSeconds"].as_u64().unwrap_or(30);
-        if pod["metadata"]["deletionTimestamp"].is_null() {
+        let before = pod["metadata"]["deletionGracePeriodSeconds"].as_u64();
+        if before.is_none_or(|before| grace < before) {
             let end = Wall(sys::now().wall.0 + i64::try_from(grace).unwrap() * 1_000_000);
             pod["metadata"]["deletionTimestamp"] = json!(end.to_string());
             pod["metadata"]["deletionGracePeriodSeconds"] = json!(grace);
@@ -349,10 +381,15 @@ impl Store {
 
     /// A new life, in which versions begin at one again.
     pub fn wipe(&mut self) {
-        let (lives, collects) = (self.lives + 1, self.collects);
+        let nodes = std::mem::take(&mut self.nodes);
+        let gone = nodes
+            .into_iter()
+            .map(|(_, name, _)| (Instant::now(), name, Value::Null));
         *self = Store {
-            lives,
-            collects,
+            lives: self.lives + 1,
+            collects: self.collects,
+            begun: Some(Instant::now()),
+            nodes: gone.collect(),
             ..Store::default()
         };
     }

@@ -43,7 +43,7 @@ pub(super) fn calls(data: &[u8]) {
         2 => api.patch("/api/v1/nodes/n", &json!({"status": {}})),
         3 => api.delete("/api/v1/namespaces/d/pods/p", "u"),
         _ => {
-            let watched = api.watch(&wire::pods_path("node1"), &mut |line| {
+            let watched = api.watch(&wire::pods_path("node1"), &mut || (), &mut |line| {
                 objects(&line.object);
                 ControlFlow::Continue(())
             });
@@ -62,7 +62,7 @@ pub(super) fn calls(data: &[u8]) {
 fn objects(object: &Value) {
     drop(wire::meta(object));
     is_short(&wire::message(object.to_string().as_bytes()));
-    let listed = wire::pods(object, "node1");
+    let listed = wire::pods(object.to_string().as_bytes(), "node1");
     for pod in listed
         .into_iter()
         .flatten()
