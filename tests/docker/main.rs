@@ -32,6 +32,7 @@ mod kubeadm;
 mod limits;
 mod mirror;
 mod mirror_pace;
+mod mirror_rest;
 mod plan;
 mod preload;
 mod probes;

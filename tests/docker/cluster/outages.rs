@@ -5,6 +5,7 @@ use std::time::{Duration, Instant};
 
 use super::site::Site;
 use super::{each, is_ready, mirror, node, outage, uid, wait_mirror, wait_no_mirror};
+use crate::mirror_rest::{REST, count};
 use crate::support::agent::{Agent, SOON, eventually, sleeper};
 
 /// For fifty pods on a machine that does much else.
@@ -110,16 +111,19 @@ fn certificates_are_renewed_under_it() {
     });
 }
 
+/// At rest each node renews its Lease, lists its pods once a minute, and keeps two watches open: of its pods, and of its Node.
 #[test]
 #[ignore = "needs dockerd"]
-fn fifty_pods_have_fifty_mirrors_and_rest() {
+fn fifty_pods_of_two_nodes_have_fifty_mirrors_and_rest() {
     each("fifty", |site, test| {
-        let agent = node(site, test);
+        let nodes = ["one", "two"].map(|name| node(site, &format!("{test}_{name}")));
         let begin = Instant::now();
-        for n in 0..50 {
-            agent.put(&format!("p{n}.yaml"), &sleeper(&format!("p{n}")));
+        for n in 0..25 {
+            for agent in &nodes {
+                agent.put(&format!("p{n}.yaml"), &sleeper(&format!("p{n}")));
+            }
         }
-        eventually(&agent, "fifty mirrors are ready", LONG, || {
+        eventually(&nodes[0], "fifty mirrors are ready", LONG, || {
             let pods = site.object(&["pods"]);
             let pods = pods["items"].as_array().cloned().unwrap_or_default();
             pods.len() == 50 && pods.iter().all(is_ready)
@@ -129,11 +133,16 @@ fn fifty_pods_have_fifty_mirrors_and_rest() {
             site.name(),
             begin.elapsed()
         );
+        for agent in &nodes {
+            let selector = format!("--field-selector=spec.nodeName={}", agent.node);
+            let pods = site.object(&["pods", &selector]);
+            assert_eq!(pods["items"].as_array().map(Vec::len), Some(25));
+        }
         let Some(server) = site.as_fake() else {
             return;
         };
         // The events of the last ones are told a little later.
-        eventually(&agent, "it rests", LONG, || {
+        eventually(&nodes[0], "they rest", LONG, || {
             server.requests();
             std::thread::sleep(Duration::from_secs(15));
             server
@@ -141,21 +150,19 @@ fn fifty_pods_have_fifty_mirrors_and_rest() {
                 .iter()
                 .all(|asked| asked.contains("/leases/"))
         });
-        std::thread::sleep(Duration::from_secs(61));
+        std::thread::sleep(REST);
         let requests = server.requests();
-        let count = |part: &str| requests.iter().filter(|asked| asked.contains(part)).count();
-        let (leases, pods, node) = (
-            count("/leases/"),
-            count("GET /api/v1/pods?"),
-            count("/nodes"),
-        );
-        println!(
-            "61 s at rest: {leases} leases, {pods} lists or watches of pods, {node} for the Node"
-        );
-        assert!((4..=8).contains(&leases), "{requests:#?}");
-        assert!((1..=3).contains(&pods), "{requests:#?}");
-        // Its status is told every five minutes, and its watch opened again then: both are read and patched.
-        assert!(node <= 4, "{requests:#?}");
-        assert_eq!(requests.len(), leases + pods + node, "{requests:#?}");
+        for agent in &nodes {
+            let own = requests.iter().filter(|asked| asked.contains(&agent.node));
+            let counts = count(&own.cloned().collect::<Vec<_>>());
+            println!("{}: {} s at rest: {counts:?}", agent.node, REST.as_secs());
+            let of = |kind: &str| counts.get(kind).copied().unwrap_or(0);
+            assert!(
+                (9..=12).contains(&of("renewals of the Lease")),
+                "{requests:#?}"
+            );
+            assert!((1..=2).contains(&of("lists of the pods")), "{requests:#?}");
+            assert_eq!(counts.len(), 2, "{requests:#?}");
+        }
     });
 }
